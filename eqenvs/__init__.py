@@ -1,0 +1,19 @@
+"""Reinforcement-learning environments for JAX in which an environment is a value."""
+
+from . import environments as environments, random as random, spaces as spaces
+from ._environment import (
+    AbstractEnvironment as AbstractEnvironment,
+    AbstractState as AbstractState,
+    TimeStep as TimeStep,
+    Transition as Transition,
+)
+from ._registry import (
+    make as make,
+    register as register,
+    registered as registered,
+)
+from ._vector import VectorEnvironment as VectorEnvironment
+from .environments.classic_control import CartPole as CartPole
+
+
+register("CartPole-v1", CartPole)

@@ -1,0 +1,214 @@
+"""The fields of an environment: what a parameter means, and how a value given for it
+is checked and turned into an array.
+
+Each parameter is described once, at its field:
+
+```python
+class Pendulum(AbstractEnvironment[...]):
+    gravity: Float[Array, ""] = eqx.field(
+        default=10.0, converter=Real("Acceleration due to gravity.", unit="m/s²")
+    )
+```
+
+The error messages, the *Arguments* section of the class's docstring and
+`eqenvs info` are all made from this description.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any, cast
+
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike
+
+
+class AbstractParameter:
+    """A description of a field that is also the field's converter."""
+
+    def __init__(self, description: str, *, unit: str = ""):
+        self.description = description
+        self.unit = unit
+        self.name = "this parameter"
+
+    @property
+    def allowed(self) -> str:
+        """What values are allowed, in words."""
+        raise NotImplementedError
+
+
+class _AbstractNumber(AbstractParameter):
+    """A number, or an array of numbers of a fixed shape, stored as an array leaf."""
+
+    def __init__(
+        self,
+        description: str,
+        *,
+        unit: str = "",
+        minimum: float | int | None = None,
+        maximum: float | int | None = None,
+        shape: tuple[int | None, ...] = (),
+    ):
+        super().__init__(description, unit=unit)
+        self.minimum = minimum
+        self.maximum = maximum
+        self.shape = shape
+
+    kind: str
+    dtype: Any
+    numpy_kinds: str
+
+    @property
+    def allowed(self) -> str:
+        sizes = ", ".join("any" if size is None else str(size) for size in self.shape)
+        text = f"{self.kind} array of shape ({sizes})" if self.shape else self.kind
+        match self.minimum, self.maximum:
+            case None, None:
+                return text
+            case minimum, None:
+                return f"{text}, at least {minimum:g}"
+            case None, maximum:
+                return f"{text}, at most {maximum:g}"
+            case minimum, maximum:
+                return f"{text}, from {minimum:g} to {maximum:g}"
+
+    def __call__(self, value: ArrayLike | Sequence[Any]) -> Array:
+        if not isinstance(value, jax.Array):
+            try:
+                value = np.asarray(value)
+            except ValueError:  # a ragged sequence
+                value = np.asarray(None)
+        is_number = (
+            not jnp.issubdtype(value.dtype, jax.dtypes.extended)
+            and np.dtype(value.dtype).kind in self.numpy_kinds
+        ) or value.dtype == jnp.bfloat16
+        if not is_number:
+            raise TypeError(
+                f"{self.name} must be {self.allowed}; got {value!r}"
+                + ("." if value.dtype == object else f" of dtype {value.dtype}.")
+            )
+        if len(value.shape) != len(self.shape) or any(
+            allowed is not None and size != allowed
+            for size, allowed in zip(value.shape, self.shape, strict=True)
+        ):
+            raise ValueError(
+                f"{self.name} must be {self.allowed}; got an array of shape "
+                f"{value.shape}. (Map over the constructor with `eqx.filter_vmap` to "
+                "make a batch of environments.)"
+            )
+        if not isinstance(value, jax.core.Tracer):
+            concrete = np.asarray(value)
+            too_low = self.minimum is not None and not np.all(concrete >= self.minimum)
+            too_high = self.maximum is not None and not np.all(concrete <= self.maximum)
+            if too_low or too_high:
+                raise ValueError(f"{self.name} must be {self.allowed}; got {concrete}.")
+        return jnp.asarray(value, dtype=self.dtype)
+
+
+class Real(_AbstractNumber):
+    """A real parameter, stored in JAX's default floating-point dtype."""
+
+    kind = "a real number"
+    dtype = float
+    numpy_kinds = "fiu"
+
+
+class Integer(_AbstractNumber):
+    """An integer parameter, stored as an int32."""
+
+    kind = "an integer"
+    dtype = jnp.int32
+    numpy_kinds = "iu"
+
+
+class Count(AbstractParameter):
+    """A Python integer that decides a shape; for fields that are `static=True`."""
+
+    def __init__(self, description: str, *, unit: str = "", minimum: int = 1):
+        super().__init__(description, unit=unit)
+        self.minimum = minimum
+
+    @property
+    def allowed(self) -> str:
+        return f"a Python integer, at least {self.minimum}"
+
+    def __call__(self, value: int) -> int:
+        if isinstance(value, bool) or not isinstance(value, int | np.integer):
+            raise TypeError(f"{self.name} must be {self.allowed}; got {value!r}.")
+        if value < self.minimum:
+            raise ValueError(f"{self.name} must be {self.allowed}; got {value!r}.")
+        return int(value)
+
+
+class Flag(AbstractParameter):
+    """A Python bool that chooses between two pieces of code; `static=True`."""
+
+    @property
+    def allowed(self) -> str:
+        return "True or False"
+
+    def __call__(self, value: bool) -> bool:
+        if not isinstance(value, bool | np.bool_):
+            raise TypeError(f"{self.name} must be {self.allowed}; got {value!r}.")
+        return bool(value)
+
+
+class Choice(AbstractParameter):
+    """One of several names; for fields that are `static=True`."""
+
+    def __init__(self, description: str, *options: str):
+        super().__init__(description)
+        self.options = options
+
+    @property
+    def allowed(self) -> str:
+        return "one of " + ", ".join(repr(option) for option in self.options)
+
+    def __call__(self, value: str) -> Any:
+        if value not in self.options:
+            raise ValueError(f"{self.name} must be {self.allowed}; got {value!r}.")
+        return value
+
+
+def name_parameters(cls: type) -> None:
+    """Tells each parameter declared in the class `cls` its own name.
+
+    Called before the class becomes a dataclass, while its fields still stand in the
+    class's namespace.
+    """
+    for field_name, value in vars(cls).items():
+        if isinstance(value, dataclasses.Field):
+            parameter = value.metadata.get("converter")
+            if isinstance(parameter, AbstractParameter):
+                parameter.name = f"{cls.__name__}.{field_name}"
+
+
+def describe_default(field: dataclasses.Field[Any]) -> str:
+    """The default of a field as a user would write it; empty if it has none."""
+    if field.default is not dataclasses.MISSING:
+        return (
+            f"{field.default:.6g}"
+            if isinstance(field.default, float)
+            else repr(field.default)
+        )
+    if field.default_factory is not dataclasses.MISSING:
+        return repr(field.default_factory())
+    return ""
+
+
+def arguments_section(fields: Sequence[dataclasses.Field[Any]]) -> str:
+    """The *Arguments* section of a class's docstring."""
+    lines = []
+    for field in fields:
+        parameter = field.metadata.get("converter")
+        if not isinstance(parameter, AbstractParameter) or not field.init:
+            continue
+        default = describe_default(field)
+        details = [f"Unit: {parameter.unit}."] if parameter.unit else []
+        details.append(f"Allowed: {cast(str, parameter.allowed)}.")
+        if default:
+            details.append(f"Default: `{default}`.")
+        lines.append(f"- `{field.name}`: {parameter.description} {' '.join(details)}")
+    return "**Arguments:**\n\n" + "\n".join(lines) if lines else ""

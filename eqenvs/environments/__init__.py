@@ -1,0 +1,1 @@
+from . import classic_control as classic_control

@@ -1,0 +1,1 @@
+from .cartpole import CartPole as CartPole, CartPoleState as CartPoleState

@@ -1,0 +1,177 @@
+"""CartPole: a pole stands on a cart; push the cart so that the pole does not fall.
+
+The cart, the pole and their equations of motion are those of Barto, Sutton & Anderson,
+"Neuronlike adaptive elements that can solve difficult learning control problems"
+(IEEE Transactions on Systems, Man, and Cybernetics, 1983), without friction, as in
+Gymnasium's `CartPole-v1` (https://gymnasium.farama.org/environments/classic_control/).
+
+1. The action pushes the cart to the left or to the right with a fixed force.
+2. Newton's equations give the accelerations of the cart and of the pole.
+3. One step of Euler's method moves the cart and the pole.
+4. The episode terminates when the cart leaves the track or the pole leans too far.
+"""
+
+import math
+from typing import Literal
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Bool, Float, Int32, Key
+
+from ..._environment import AbstractEnvironment, AbstractState, Transition
+from ..._parameters import Choice, Flag, Integer, Real
+from ...spaces import Box, Discrete
+
+
+class CartPoleState(AbstractState):
+    """Where the cart and the pole are, and how fast they move."""
+
+    x: Float[Array, ""]
+    x_dot: Float[Array, ""]
+    theta: Float[Array, ""]
+    theta_dot: Float[Array, ""]
+    time: Int32[Array, ""]
+
+
+class CartPole(
+    AbstractEnvironment[CartPoleState, Int32[Array, ""], Float[Array, " 4"]]
+):
+    """Balance a pole on a cart.
+
+    **Observation:** four numbers.
+
+    | index | meaning | unit | range |
+    | --- | --- | --- | --- |
+    | 0 | position of the cart | m | ± 2 `x_threshold` |
+    | 1 | velocity of the cart | m/s | unbounded |
+    | 2 | angle of the pole from upright | rad | ± 2 `theta_threshold` |
+    | 3 | angular velocity of the pole | rad/s | unbounded |
+
+    **Action:** `Discrete(2)`: 0 pushes the cart to the left, 1 to the right.
+
+    **Reward:** 1 at every step, the last included. With `sutton_barto_reward`, 0 at
+    every step and -1 at the one that terminates the episode.
+
+    **Start:** each of the four numbers is uniform in ± `initial_bound`.
+
+    **Episode end:** terminates when the cart is further than `x_threshold` from the
+    middle or the pole leans further than `theta_threshold`; truncated after
+    `max_steps`.
+
+    **Source:** Barto, Sutton & Anderson (1983), as in Gymnasium's `CartPole-v1`.
+    """
+
+    gravity: Float[Array, ""] = eqx.field(
+        default=9.8, converter=Real("Acceleration due to gravity.", unit="m/s²")
+    )
+    cart_mass: Float[Array, ""] = eqx.field(
+        default=1.0, converter=Real("Mass of the cart.", unit="kg", minimum=0)
+    )
+    pole_mass: Float[Array, ""] = eqx.field(
+        default=0.1, converter=Real("Mass of the pole.", unit="kg", minimum=0)
+    )
+    pole_half_length: Float[Array, ""] = eqx.field(
+        default=0.5, converter=Real("Half the pole's length.", unit="m", minimum=0)
+    )
+    force: Float[Array, ""] = eqx.field(
+        default=10.0, converter=Real("Force of a push.", unit="N")
+    )
+    time_delta: Float[Array, ""] = eqx.field(
+        default=0.02, converter=Real("Time that one step takes.", unit="s", minimum=0)
+    )
+    x_threshold: Float[Array, ""] = eqx.field(
+        default=2.4,
+        converter=Real("Half the length of the track.", unit="m", minimum=0),
+    )
+    theta_threshold: Float[Array, ""] = eqx.field(
+        default=math.radians(12),
+        converter=Real(
+            "Angle at which the pole counts as fallen.", unit="rad", minimum=0
+        ),
+    )
+    initial_bound: Float[Array, ""] = eqx.field(
+        default=0.05,
+        converter=Real("Largest absolute value of an initial coordinate.", minimum=0),
+    )
+    max_steps: Int32[Array, ""] = eqx.field(
+        default=500,
+        converter=Integer(
+            "Number of steps after which an episode is truncated.", minimum=1
+        ),
+    )
+    integrator: Literal["euler", "semi-implicit euler"] = eqx.field(
+        default="euler",
+        static=True,
+        converter=Choice("The method of integration.", "euler", "semi-implicit euler"),
+    )
+    sutton_barto_reward: bool = eqx.field(
+        default=False,
+        static=True,
+        converter=Flag("Whether the reward is that of Sutton and Barto's code."),
+    )
+
+    def initial_state(self, key: Key[Array, ""]) -> CartPoleState:
+        x, x_dot, theta, theta_dot = jr.uniform(
+            key, (4,), minval=-self.initial_bound, maxval=self.initial_bound
+        )
+        return CartPoleState(
+            x=x, x_dot=x_dot, theta=theta, theta_dot=theta_dot, time=jnp.int32(0)
+        )
+
+    def transition(
+        self, key: Key[Array, ""], state: CartPoleState, action: Int32[Array, ""]
+    ) -> Transition[CartPoleState]:
+        del key
+        force = jnp.where(action == 1, self.force, -self.force)
+        x_acceleration, theta_acceleration = self._accelerations(state, force)
+        dt = self.time_delta
+        x_dot = state.x_dot + dt * x_acceleration
+        theta_dot = state.theta_dot + dt * theta_acceleration
+        if self.integrator == "euler":
+            x = state.x + dt * state.x_dot
+            theta = state.theta + dt * state.theta_dot
+        else:
+            x = state.x + dt * x_dot
+            theta = state.theta + dt * theta_dot
+        has_fallen = self._has_fallen(x, theta)
+        if self.sutton_barto_reward:
+            reward = jnp.where(has_fallen, -1.0, 0.0)
+        else:
+            # A state that had already terminated pays nothing more.
+            reward = jnp.where(self._has_fallen(state.x, state.theta), 0.0, 1.0)
+        state = CartPoleState(
+            x=x, x_dot=x_dot, theta=theta, theta_dot=theta_dot, time=state.time + 1
+        )
+        return Transition(state, reward, has_fallen)
+
+    def _accelerations(
+        self, state: CartPoleState, force: Float[Array, ""]
+    ) -> tuple[Float[Array, ""], Float[Array, ""]]:
+        mass = self.cart_mass + self.pole_mass
+        moment = self.pole_mass * self.pole_half_length
+        sin, cos = jnp.sin(state.theta), jnp.cos(state.theta)
+        push = (force + moment * state.theta_dot**2 * sin) / mass
+        theta_acceleration = (self.gravity * sin - cos * push) / (
+            self.pole_half_length * (4 / 3 - self.pole_mass * cos**2 / mass)
+        )
+        return push - moment * theta_acceleration * cos / mass, theta_acceleration
+
+    def _has_fallen(self, x: Float[Array, ""], theta: Float[Array, ""]):
+        leans: Bool[Array, ""] = jnp.abs(theta) > self.theta_threshold
+        return (jnp.abs(x) > self.x_threshold) | leans
+
+    def observe(self, state: CartPoleState) -> Float[Array, " 4"]:
+        return jnp.stack([state.x, state.x_dot, state.theta, state.theta_dot])
+
+    @property
+    def action_space(self) -> Discrete:
+        return Discrete(2)
+
+    @property
+    def observation_space(self) -> Box:
+        unbounded = jnp.full_like(self.x_threshold, jnp.inf)
+        high = jnp.stack(
+            [2 * self.x_threshold, unbounded, 2 * self.theta_threshold, unbounded]
+        )
+        return Box(-high, high)

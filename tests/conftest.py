@@ -1,0 +1,36 @@
+import os
+import pathlib
+
+
+# One cache of compiled programs for all tests and all workers. Set before JAX starts.
+_cache = pathlib.Path(__file__).parent.parent / ".jax_cache"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_cache))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import jax  # noqa: E402
+import pytest  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
+
+
+settings.register_profile(
+    "eqenvs",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("eqenvs")
+
+
+@pytest.fixture
+def x64():
+    """Runs a test with 64-bit numbers."""
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture(params=[False, True], ids=["x32", "x64"])
+def either_precision(request):
+    """Runs a test with 32-bit numbers, then with 64-bit numbers."""
+    with jax.enable_x64(request.param):
+        yield request.param
