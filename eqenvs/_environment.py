@@ -5,10 +5,11 @@ loop (`reset`, `step`, the time limit, the automatic reset) is written here, onc
 """
 
 import abc
-import dataclasses
 import difflib
+import functools as ft
 import inspect
-from typing import Any, Generic, NamedTuple, TypeVar
+from collections.abc import Callable
+from typing import Any, Generic, NamedTuple, TYPE_CHECKING, TypeVar
 
 import equinox as eqx
 import jax
@@ -19,7 +20,7 @@ import numpy as np
 from equinox import AbstractVar
 from jaxtyping import Array, Bool, Float, Int32, Key, UInt8, UInt32
 
-from ._parameters import arguments_section, name_parameters
+from ._parameters import describe_parameters
 from .spaces import AbstractSpace, hold_scalars
 
 
@@ -78,6 +79,55 @@ class TimeStep(NamedTuple, Generic[State, Observation]):
         return tuple  # As above.
 
 
+class _LoopMethod:
+    """A method that, bound to an environment, works with every transformation.
+
+    Like Equinox's own bound methods it is a pytree, so that `eqx.filter_jit(env.step)`
+    traces the parameters. It can also be hashed, so that `jax.jit(env.step)` works,
+    which makes constants of them.
+    """
+
+    def __init__(self, function: Callable[..., Any]):
+        self.__wrapped__ = function
+        self.__doc__ = function.__doc__
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        if instance is None:
+            return self.__wrapped__
+        return _BoundLoopMethod(self.__wrapped__, instance)
+
+
+class _BoundLoopMethod(eqx.Module):
+    function: Callable[..., Any] = eqx.field(static=True)
+    env: eqx.Module
+
+    @property
+    def __wrapped__(self) -> Callable[..., Any]:
+        return ft.partial(self.function, self.env)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(self.env, *args, **kwargs)
+
+    def __hash__(self) -> int:
+        return hash((self.function, id(self.env)))
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, _BoundLoopMethod)
+            and self.function is other.function
+            and self.env is other.env
+        )
+
+
+if TYPE_CHECKING:
+    _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+    def _loop_method(function: _Function) -> _Function: ...
+
+else:
+    _loop_method = _LoopMethod
+
+
 class AbstractEnvironment(eqx.Module, Generic[State, Action, Observation]):
     """A Markov decision process, as a value.
 
@@ -104,7 +154,7 @@ class AbstractEnvironment(eqx.Module, Generic[State, Action, Observation]):
                     f"{cls.__name__} cannot subclass {base.__name__}: a concrete "
                     "environment is final. Wrap it, or subclass an abstract class."
                 )
-        name_parameters(cls)
+        describe_parameters(cls)
 
     def __new__(cls, *args: Any, **kwargs: Any):
         _check_arguments(cls, args, kwargs)
@@ -195,7 +245,10 @@ class AbstractEnvironment(eqx.Module, Generic[State, Action, Observation]):
 
     # The loop: written once.
 
-    def reset(self, key: Key[Array, ""] | UInt32[Array, " words"]):
+    @_loop_method
+    def reset(
+        self, key: Key[Array, ""] | UInt32[Array, " words"]
+    ) -> tuple[Observation, State]:
         """Starts an episode.
 
         **Arguments:**
@@ -213,6 +266,7 @@ class AbstractEnvironment(eqx.Module, Generic[State, Action, Observation]):
         """
         return _reset(self, key)
 
+    @_loop_method
     def step(
         self,
         key: Key[Array, ""] | UInt32[Array, " words"],
@@ -406,8 +460,3 @@ def unknown_parameter(owner: str, name: str, allowed: list[str]) -> str:
         f"{owner} has no parameter {name!r}.{hint} Its parameters are: "
         f"{', '.join(allowed)}."
     )
-
-
-def describe_arguments(cls: type) -> str:
-    """The *Arguments* section of the documentation of an environment's class."""
-    return arguments_section(dataclasses.fields(cls))

@@ -15,8 +15,9 @@ The error messages, the *Arguments* section of the class's docstring and
 """
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Any, cast
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.core
@@ -172,43 +173,40 @@ class Choice(AbstractParameter):
         return value
 
 
-def name_parameters(cls: type) -> None:
-    """Tells each parameter declared in the class `cls` its own name.
+def declared_parameters(cls: type) -> dict[str, dataclasses.Field[Any]]:
+    """The fields with a description that are declared in the class `cls` itself.
 
-    Called before the class becomes a dataclass, while its fields still stand in the
-    class's namespace.
+    Works before the class becomes a dataclass, while its fields still stand in its
+    namespace.
     """
-    for field_name, value in vars(cls).items():
-        if isinstance(value, dataclasses.Field):
-            parameter = value.metadata.get("converter")
-            if isinstance(parameter, AbstractParameter):
-                parameter.name = f"{cls.__name__}.{field_name}"
+    return {
+        name: value
+        for name, value in vars(cls).items()
+        if isinstance(value, dataclasses.Field)
+        and isinstance(value.metadata.get("converter"), AbstractParameter)
+    }
 
 
-def describe_default(field: dataclasses.Field[Any]) -> str:
-    """The default of a field as a user would write it; empty if it has none."""
-    if field.default is not dataclasses.MISSING:
-        return (
-            f"{field.default:.6g}"
-            if isinstance(field.default, float)
-            else repr(field.default)
-        )
-    if field.default_factory is not dataclasses.MISSING:
-        return repr(field.default_factory())
-    return ""
+def describe_parameters(cls: type) -> None:
+    """Tells the parameters of a class that is being created their names, and writes
+    the *Arguments* section of its docstring, unless it has one."""
+    parameters = declared_parameters(cls)
+    for name, field in parameters.items():
+        field.metadata["converter"].name = f"{cls.__name__}.{name}"
+    doc = inspect.cleandoc(cls.__doc__ or "")
+    if parameters and "**Arguments:**" not in doc:
+        cls.__doc__ = f"{doc}\n\n{_arguments_section(parameters)}"
 
 
-def arguments_section(fields: Sequence[dataclasses.Field[Any]]) -> str:
-    """The *Arguments* section of a class's docstring."""
+def _arguments_section(parameters: Mapping[str, dataclasses.Field[Any]]) -> str:
     lines = []
-    for field in fields:
-        parameter = field.metadata.get("converter")
-        if not isinstance(parameter, AbstractParameter) or not field.init:
-            continue
-        default = describe_default(field)
+    for name, field in parameters.items():
+        parameter = field.metadata["converter"]
         details = [f"Unit: {parameter.unit}."] if parameter.unit else []
-        details.append(f"Allowed: {cast(str, parameter.allowed)}.")
-        if default:
-            details.append(f"Default: `{default}`.")
-        lines.append(f"- `{field.name}`: {parameter.description} {' '.join(details)}")
-    return "**Arguments:**\n\n" + "\n".join(lines) if lines else ""
+        details.append(f"Allowed: {parameter.allowed}.")
+        if field.default is not dataclasses.MISSING:
+            default = field.default
+            text = f"{default:.6g}" if isinstance(default, float) else repr(default)
+            details.append(f"Default: `{text}`.")
+        lines.append(f"- `{name}`: {parameter.description} {' '.join(details)}")
+    return "**Arguments:**\n\n" + "\n".join(lines)
