@@ -164,61 +164,145 @@ def _step(
     next_states, reward, terminated, truncated, info = _map_lanes(
         envs, step_lane, _all_lanes(envs), states, actions
     )
-    states = _reset_ended(envs, key, next_states, terminated | truncated)
+    ended = terminated | truncated
+    if envs.num_envs > _MIN_CHUNK and _draws_initial_state(envs, key):
+        states = _reset_ended_lanes(envs, key, ended, next_states)
+    else:
+        states = _reset_all_lanes(envs, key, ended, next_states)
     info = {**info, "final_observation": envs.observe(next_states)}
     return TimeStep(envs.observe(states), states, reward, terminated, truncated, info)
+
+
+# The lanes whose episode ended get a new state in chunks of this part of all lanes.
+_CHUNKS = 16
+_MIN_CHUNK = 8
 
 
 def _all_lanes(envs: VectorEnvironment) -> UInt32[Array, " num_envs"]:
     return jnp.arange(envs.num_envs, dtype=jnp.uint32)
 
 
-def _reset_ended(
-    envs: VectorEnvironment, key: Key[Array, ""], states: Any, ended: Bool[Array, " n"]
-) -> Any:
-    """Replaces the states of the lanes that ended by initial states."""
-    capacity = reset_capacity(envs.num_envs)
+def _initial_states(
+    envs: VectorEnvironment, key: Key[Array, ""], lanes: UInt32[Array, " lanes"]
+) -> PyTree:
+    """The states in which the next episodes of some of the lanes begin."""
 
-    def fresh(env, lane):
+    def draw(env, lane):
         return draw_initial_state(env, reset_key(jr.fold_in(key, lane)))
 
-    def all_lanes():
-        initial_states = _map_lanes(envs, fresh, _all_lanes(envs))
-        return jax.vmap(select)(ended, initial_states, states)
+    if not envs.is_batched:
+        return jax.vmap(lambda lane: draw(envs.env, lane))(lanes)
+    leaves, rest = eqx.partition(envs.env, eqx.is_array)
+    leaves = jax.tree.map(lambda x: x.at[lanes].get(mode="clip"), leaves)
+    return eqx.filter_vmap(draw)(eqx.combine(leaves, rest), lanes)
 
-    def ended_lanes():
-        lanes = first_true(ended, capacity)
-        env_of_lane = eqx.filter_vmap(fresh, in_axes=(eqx.if_array(0), 0))
-        if envs.is_batched:
-            env = jax.tree.map(
-                lambda x: x.at[lanes].get(mode="clip") if eqx.is_array(x) else x,
-                envs.env,
-            )
-            initial_states = env_of_lane(env, lanes.astype(jnp.uint32))
-        else:
-            initial_states = jax.vmap(lambda lane: fresh(envs.env, lane))(
-                lanes.astype(jnp.uint32)
-            )
-        return jax.tree.map(
+
+def _draws_initial_state(envs: VectorEnvironment, key: Key[Array, ""]) -> bool:
+    """Whether an initial state is random at all."""
+
+    def draw(key):
+        lanes = _all_lanes(envs)
+        return _map_lanes(envs, lambda env, _: env.initial_state(key), lanes)
+
+    jaxpr = jax.make_jaxpr(draw)(key).jaxpr
+    return any(jaxpr.invars[0] in equation.invars for equation in jaxpr.eqns)
+
+
+def _reset_all_lanes(
+    envs: VectorEnvironment,
+    key: Key[Array, ""],
+    ended: Bool[Array, " num_envs"],
+    states: PyTree,
+) -> PyTree:
+    """Replaces the states of the lanes that ended, having drawn one for every lane."""
+    initial_states = _initial_states(envs, key, _all_lanes(envs))
+    return jax.vmap(select)(ended, initial_states, states)
+
+
+@eqx.filter_custom_jvp
+def _reset_ended_lanes(
+    envs: VectorEnvironment,
+    key: Key[Array, ""],
+    ended: Bool[Array, " num_envs"],
+    states: PyTree,
+) -> PyTree:
+    """Replaces the states of the lanes that ended, having drawn only for those.
+
+    Random bits are what a step of a cheap environment costs on a CPU. An accelerator
+    has them for nothing, but not a loop whose length it has to ask for.
+    """
+    return jax.lax.platform_dependent(
+        cpu=lambda: _reset_in_chunks(envs, key, ended, states),
+        default=lambda: _reset_all_lanes(envs, key, ended, states),
+    )
+
+
+@_reset_ended_lanes.def_jvp
+def _(primals, tangents):
+    # A loop has no reverse-mode derivative; the other way to the same states has.
+    return eqx.filter_jvp(_reset_all_lanes, primals, tangents)
+
+
+def _reset_in_chunks(
+    envs: VectorEnvironment,
+    key: Key[Array, ""],
+    ended: Bool[Array, " num_envs"],
+    states: PyTree,
+) -> PyTree:
+    size = max(_MIN_CHUNK, math.ceil(envs.num_envs / _CHUNKS))
+    offsets = jnp.arange(size, dtype=jnp.int32)
+    ended_lanes, count = true_indices(ended)
+    ended_lanes = jnp.pad(ended_lanes, (0, size))
+
+    def reset_chunk(carry):
+        start, states = carry
+        lanes = jax.lax.dynamic_slice_in_dim(ended_lanes, start, size)
+        # What lies behind the last one goes to lanes that do not exist.
+        lanes = jnp.where(start + offsets < count, lanes, envs.num_envs + offsets)
+        chunk = _initial_states(envs, key, lanes.astype(jnp.uint32))
+        states = jax.tree.map(
             lambda old, new: old.at[lanes].set(new, mode="drop", unique_indices=True),
             states,
-            initial_states,
+            chunk,
         )
+        return start + size, states
 
-    if capacity >= envs.num_envs:
-        return all_lanes()
-    return jax.lax.cond(jnp.sum(ended) <= capacity, ended_lanes, all_lanes)
-
-
-def reset_capacity(num_envs: int) -> int:
-    """How many lanes may end in one step before all of them get a new state."""
-    return max(math.ceil(num_envs / 8), min(num_envs, 8))
+    return jax.lax.while_loop(
+        lambda carry: carry[0] < count, reset_chunk, (jnp.int32(0), states)
+    )[1]
 
 
-def first_true(mask: Bool[Array, " n"], size: int) -> Int32[Array, " size"]:
-    """The indices of the first `size` true entries, filled up with distinct integers
-    from `n` on."""
-    return jnp.nonzero(mask, size=size, fill_value=mask.size)[0].astype(jnp.int32)
+@jax.custom_batching.custom_vmap
+def true_indices(
+    mask: Bool[Array, " n"],
+) -> tuple[Int32[Array, " n"], Int32[Array, ""]]:
+    """The indices of the true entries in order, followed by anything; and how many.
+
+    On a CPU a plain loop over scalars takes less than half as long as a cumulative sum
+    and a scatter. That is no longer so when there is more than one mask.
+    """
+
+    def visit(i, carry):
+        indices, count = carry
+        indices = jax.lax.dynamic_update_index_in_dim(indices, i, count, 0)
+        return indices, count + mask[i].astype(jnp.int32)
+
+    indices = jnp.zeros(mask.size, jnp.int32)
+    return jax.lax.fori_loop(0, mask.size, visit, (indices, jnp.int32(0)))
+
+
+@true_indices.def_vmap
+def _(axis_size: int, in_batched: Any, masks: Bool[Array, "batch n"]):
+    del axis_size, in_batched
+    n = masks.shape[1]
+    count = jnp.cumsum(masks, axis=1, dtype=jnp.int32)
+
+    def scatter(mask, position):
+        indices = jnp.zeros(n, jnp.int32)
+        lanes = jnp.arange(n, dtype=jnp.int32)
+        return indices.at[jnp.where(mask, position, n)].set(lanes, mode="drop")
+
+    return (jax.vmap(scatter)(masks, count - 1), count[:, -1]), (True, True)
 
 
 def _check_lanes(envs: VectorEnvironment, name: str, tree: PyTree) -> None:
