@@ -14,6 +14,8 @@ from ._registry import (
 )
 from ._vector import VectorEnvironment as VectorEnvironment
 from .environments.classic_control import CartPole as CartPole
+from .environments.mazes import FrozenLake as FrozenLake
 
 
 register("CartPole-v1", CartPole)
+register("FrozenLake-misc", FrozenLake)

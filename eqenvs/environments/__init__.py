@@ -1,1 +1,1 @@
-from . import classic_control as classic_control
+from . import classic_control as classic_control, mazes as mazes

@@ -1,0 +1,1 @@
+from .frozen_lake import FrozenLake as FrozenLake, FrozenLakeState as FrozenLakeState
