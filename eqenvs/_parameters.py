@@ -23,7 +23,7 @@ import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike
+from jaxtyping import ArrayLike
 
 
 class AbstractParameter:
@@ -51,20 +51,28 @@ class _AbstractNumber(AbstractParameter):
         minimum: float | int | None = None,
         maximum: float | int | None = None,
         shape: tuple[int | None, ...] = (),
+        optional: bool = False,
     ):
         super().__init__(description, unit=unit)
+        self.optional = optional
         self.minimum = minimum
         self.maximum = maximum
         self.shape = shape
 
-    kind: str
+    singular: str
+    plural: str
     dtype: Any
     numpy_kinds: str
 
     @property
     def allowed(self) -> str:
         sizes = ", ".join("any" if size is None else str(size) for size in self.shape)
-        text = f"{self.kind} array of shape ({sizes})" if self.shape else self.kind
+        if self.shape:
+            text = f"an array of {self.plural} of shape ({sizes})"
+        else:
+            text = self.singular
+        if self.optional:
+            text = f"None or {text}"
         match self.minimum, self.maximum:
             case None, None:
                 return text
@@ -75,7 +83,9 @@ class _AbstractNumber(AbstractParameter):
             case minimum, maximum:
                 return f"{text}, from {minimum:g} to {maximum:g}"
 
-    def __call__(self, value: ArrayLike | Sequence[Any]) -> Array:
+    def __call__(self, value: ArrayLike | Sequence[Any] | None) -> Any:
+        if value is None and self.optional:
+            return None
         if not isinstance(value, jax.Array):
             try:
                 value = np.asarray(value)
@@ -111,7 +121,8 @@ class _AbstractNumber(AbstractParameter):
 class Real(_AbstractNumber):
     """A real parameter, stored in JAX's default floating-point dtype."""
 
-    kind = "a real number"
+    singular = "a real number"
+    plural = "real numbers"
     dtype = float
     numpy_kinds = "fiu"
 
@@ -119,7 +130,8 @@ class Real(_AbstractNumber):
 class Integer(_AbstractNumber):
     """An integer parameter, stored as an int32."""
 
-    kind = "an integer"
+    singular = "an integer"
+    plural = "integers"
     dtype = jnp.int32
     numpy_kinds = "iu"
 

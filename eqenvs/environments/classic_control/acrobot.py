@@ -1,0 +1,250 @@
+"""Acrobot: two links hang from a bar; swing the tip up with a motor at the elbow.
+
+The task is from Sutton, "Generalization in reinforcement learning: successful examples
+using sparse coarse coding" (NIPS, 1996), with the equations of motion of Sutton and
+Barto's book, as in Gymnasium's `Acrobot-v1`
+(https://gymnasium.farama.org/environments/classic_control/acrobot/).
+
+1. The action picks a torque, to which noise may be added.
+2. One step of the classical Runge-Kutta method moves the links.
+3. The angles are wrapped to ± π and the velocities are limited.
+4. The episode terminates when the tip is one link's length above the bar.
+"""
+
+import math
+from typing import Literal
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, Int32, Key
+
+from ..._environment import AbstractEnvironment, AbstractState, Transition
+from ..._parameters import Choice, Integer, Real
+from ...spaces import Box, Discrete
+
+
+class AcrobotState(AbstractState):
+    """The angle of the first link from hanging down, the angle of the second relative
+    to the first (rad), and their velocities (rad/s)."""
+
+    theta_1: Float[Array, ""]
+    theta_2: Float[Array, ""]
+    theta_dot_1: Float[Array, ""]
+    theta_dot_2: Float[Array, ""]
+    time: Int32[Array, ""]
+
+
+class Acrobot(AbstractEnvironment[AcrobotState, Int32[Array, ""], Float[Array, " 6"]]):
+    """Swing up two links.
+
+    **Observation:** six numbers.
+
+    | index | meaning | unit | range |
+    | --- | --- | --- | --- |
+    | 0, 1 | cosine and sine of the first angle | | ± 1 |
+    | 2, 3 | cosine and sine of the second angle | | ± 1 |
+    | 4 | angular velocity of the first link | rad/s | ± `max_speed_1` |
+    | 5 | angular velocity of the second link | rad/s | ± `max_speed_2` |
+
+    **Action:** `Discrete(3)`: which of `torques` the motor at the elbow applies.
+
+    **Reward:** -1 at every step but the one that terminates the episode, which pays 0.
+
+    **Start:** each of the two angles and two velocities is uniform in
+    ± `initial_bound`.
+
+    **Episode end:** terminates when `-cos(theta_1) - cos(theta_1 + theta_2) > 1`;
+    truncated after `max_steps`.
+
+    **Source:** Sutton (1996), as in Gymnasium's `Acrobot-v1`.
+    """
+
+    gravity: Float[Array, ""] = eqx.field(
+        default=9.8, converter=Real("Acceleration due to gravity.", unit="m/s²")
+    )
+    link_length_1: Float[Array, ""] = eqx.field(
+        default=1.0, converter=Real("Length of the first link.", unit="m", minimum=0)
+    )
+    link_length_2: Float[Array, ""] = eqx.field(
+        default=1.0,
+        converter=Real(
+            "Length of the second link, which nothing but a picture depends on.",
+            unit="m",
+            minimum=0,
+        ),
+    )
+    link_mass_1: Float[Array, ""] = eqx.field(
+        default=1.0, converter=Real("Mass of the first link.", unit="kg", minimum=0)
+    )
+    link_mass_2: Float[Array, ""] = eqx.field(
+        default=1.0, converter=Real("Mass of the second link.", unit="kg", minimum=0)
+    )
+    link_center_1: Float[Array, ""] = eqx.field(
+        default=0.5,
+        converter=Real("Where the first link's center of mass is.", unit="m"),
+    )
+    link_center_2: Float[Array, ""] = eqx.field(
+        default=0.5,
+        converter=Real("Where the second link's center of mass is.", unit="m"),
+    )
+    link_moment: Float[Array, ""] = eqx.field(
+        default=1.0,
+        converter=Real("Moment of inertia of each link.", unit="kg m²", minimum=0),
+    )
+    torques: Float[Array, " 3"] = eqx.field(
+        default=(-1.0, 0.0, 1.0),
+        converter=Real("The torque of each action.", unit="N m", shape=(3,)),
+    )
+    torque_noise: Float[Array, ""] | None = eqx.field(
+        default=None,
+        converter=Real(
+            "Largest absolute value of the noise added to the torque, which is "
+            "uniform; `None` for no noise.",
+            unit="N m",
+            minimum=0,
+            optional=True,
+        ),
+    )
+    time_delta: Float[Array, ""] = eqx.field(
+        default=0.2, converter=Real("Time that one step takes.", unit="s", minimum=0)
+    )
+    max_speed_1: Float[Array, ""] = eqx.field(
+        default=4 * math.pi,
+        converter=Real("Largest speed of the first link.", unit="rad/s", minimum=0),
+    )
+    max_speed_2: Float[Array, ""] = eqx.field(
+        default=9 * math.pi,
+        converter=Real("Largest speed of the second link.", unit="rad/s", minimum=0),
+    )
+    initial_bound: Float[Array, ""] = eqx.field(
+        default=0.1,
+        converter=Real("Largest absolute value of an initial coordinate.", minimum=0),
+    )
+    max_steps: Int32[Array, ""] = eqx.field(
+        default=500,
+        converter=Integer(
+            "Number of steps after which an episode is truncated.", minimum=1
+        ),
+    )
+    book_or_nips: Literal["book", "nips"] = eqx.field(
+        default="book",
+        static=True,
+        converter=Choice(
+            "Whether the equations of motion are those of the book or of the paper, "
+            "which lack a term.",
+            "book",
+            "nips",
+        ),
+    )
+
+    def initial_state(self, key: Key[Array, ""]) -> AcrobotState:
+        theta_1, theta_2, theta_dot_1, theta_dot_2 = jr.uniform(
+            key, (4,), minval=-self.initial_bound, maxval=self.initial_bound
+        )
+        return AcrobotState(
+            theta_1=theta_1,
+            theta_2=theta_2,
+            theta_dot_1=theta_dot_1,
+            theta_dot_2=theta_dot_2,
+            time=jnp.int32(0),
+        )
+
+    def transition(
+        self, key: Key[Array, ""], state: AcrobotState, action: Int32[Array, ""]
+    ) -> Transition[AcrobotState]:
+        torque = self._torque(key, action)
+        theta_1, theta_2, theta_dot_1, theta_dot_2 = self._integrate(
+            (state.theta_1, state.theta_2, state.theta_dot_1, state.theta_dot_2), torque
+        )
+        theta_1, theta_2 = _wrap(theta_1), _wrap(theta_2)
+        tip_is_up = -jnp.cos(theta_1) - jnp.cos(theta_1 + theta_2) > 1
+        state = AcrobotState(
+            theta_1=theta_1,
+            theta_2=theta_2,
+            theta_dot_1=jnp.clip(theta_dot_1, -self.max_speed_1, self.max_speed_1),
+            theta_dot_2=jnp.clip(theta_dot_2, -self.max_speed_2, self.max_speed_2),
+            time=state.time + 1,
+        )
+        return Transition(state, jnp.where(tip_is_up, 0.0, -1.0), tip_is_up)
+
+    def _torque(
+        self, key: Key[Array, ""], action: Int32[Array, ""]
+    ) -> Float[Array, ""]:
+        first, second, third = self.torques
+        torque = jnp.where(action == 0, first, jnp.where(action == 1, second, third))
+        if self.torque_noise is None:
+            return torque
+        return torque + jr.uniform(
+            key, minval=-self.torque_noise, maxval=self.torque_noise
+        )
+
+    def _integrate(
+        self, y: tuple[Float[Array, ""], ...], torque: Float[Array, ""]
+    ) -> tuple[Float[Array, ""], ...]:
+        dt = self.time_delta
+
+        def shifted(step, slope):
+            return tuple(a + step * b for a, b in zip(y, slope, strict=True))
+
+        k1 = self._derivative(y, torque)
+        k2 = self._derivative(shifted(dt / 2, k1), torque)
+        k3 = self._derivative(shifted(dt / 2, k2), torque)
+        k4 = self._derivative(shifted(dt, k3), torque)
+        return tuple(
+            a + dt / 6 * (b + 2 * c + 2 * d + e)
+            for a, b, c, d, e in zip(y, k1, k2, k3, k4, strict=True)
+        )
+
+    def _derivative(
+        self, y: tuple[Float[Array, ""], ...], torque: Float[Array, ""]
+    ) -> tuple[Float[Array, ""], ...]:
+        theta_1, theta_2, theta_dot_1, theta_dot_2 = y
+        m1, m2, l1 = self.link_mass_1, self.link_mass_2, self.link_length_1
+        c1, c2, moment = self.link_center_1, self.link_center_2, self.link_moment
+        sin_2, cos_2 = jnp.sin(theta_2), jnp.cos(theta_2)
+        # The inertia and the forces of gravity and of rotation, as in the book.
+        d1 = m1 * c1**2 + m2 * (l1**2 + c2**2 + 2 * l1 * c2 * cos_2) + 2 * moment
+        d2 = m2 * (c2**2 + l1 * c2 * cos_2) + moment
+        phi2 = m2 * c2 * self.gravity * jnp.sin(theta_1 + theta_2)
+        phi1 = (
+            -m2 * l1 * c2 * theta_dot_2 * (theta_dot_2 + 2 * theta_dot_1) * sin_2
+            + (m1 * c1 + m2 * l1) * self.gravity * jnp.sin(theta_1)
+            + phi2
+        )
+        force = torque + d2 / d1 * phi1 - phi2
+        if self.book_or_nips == "book":
+            force = force - m2 * l1 * c2 * theta_dot_1**2 * sin_2
+        acceleration_2 = force / (m2 * c2**2 + moment - d2**2 / d1)
+        acceleration_1 = -(d2 * acceleration_2 + phi1) / d1
+        return theta_dot_1, theta_dot_2, acceleration_1, acceleration_2
+
+    def observe(self, state: AcrobotState) -> Float[Array, " 6"]:
+        return jnp.stack(
+            [
+                jnp.cos(state.theta_1),
+                jnp.sin(state.theta_1),
+                jnp.cos(state.theta_2),
+                jnp.sin(state.theta_2),
+                state.theta_dot_1,
+                state.theta_dot_2,
+            ]
+        )
+
+    @property
+    def action_space(self) -> Discrete:
+        return Discrete(3)
+
+    @property
+    def observation_space(self) -> Box:
+        one = jnp.ones_like(self.max_speed_1)
+        high = jnp.stack([one, one, one, one, self.max_speed_1, self.max_speed_2])
+        return Box(-high, high)
+
+
+def _wrap(angle: Float[Array, ""]) -> Float[Array, ""]:
+    """Adds or subtracts whole turns until the angle is within ± π, both included."""
+    turn = 2 * math.pi
+    too_high = jnp.maximum(jnp.ceil((angle - math.pi) / turn), 0)
+    too_low = jnp.maximum(jnp.ceil((-math.pi - angle) / turn), 0)
+    return angle - turn * (too_high - too_low)

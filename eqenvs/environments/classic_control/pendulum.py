@@ -1,0 +1,137 @@
+"""Pendulum: swing a pendulum up and keep it there, with a motor too weak to do it at
+once.
+
+The task is Gymnasium's `Pendulum-v1`
+(https://gymnasium.farama.org/environments/classic_control/pendulum/), which has no
+paper of its own.
+
+1. The torque is limited to what the motor can give.
+2. The cost counts the angle from upright, the speed and the torque, before the move.
+3. Gravity and the torque accelerate the rod, whose speed is limited.
+4. The new speed moves the rod.
+"""
+
+import math
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, Int32, Key
+
+from ..._environment import AbstractEnvironment, AbstractState, Transition
+from ..._parameters import Integer, Real
+from ...spaces import Box
+
+
+class PendulumState(AbstractState):
+    """The angle of the rod from upright (rad), unwrapped, and its speed (rad/s)."""
+
+    theta: Float[Array, ""]
+    theta_dot: Float[Array, ""]
+    time: Int32[Array, ""]
+
+
+class Pendulum(
+    AbstractEnvironment[PendulumState, Float[Array, " 1"], Float[Array, " 3"]]
+):
+    """Swing up a pendulum.
+
+    **Observation:** three numbers.
+
+    | index | meaning | unit | range |
+    | --- | --- | --- | --- |
+    | 0 | cosine of the angle from upright | | ± 1 |
+    | 1 | sine of the angle from upright | | ± 1 |
+    | 2 | angular velocity | rad/s | ± `max_speed` |
+
+    **Action:** `Box(shape=(1,))`: the torque in N m, within ± `max_torque`; what is
+    beyond is clipped.
+
+    **Reward:** `-(theta² + 0.1 theta_dot² + 0.001 torque²)`, of the state before the
+    step, with the angle between -π and π.
+
+    **Start:** the angle is uniform in ± `initial_angle_bound`, the angular velocity in
+    ± `initial_speed_bound`.
+
+    **Episode end:** never terminates; truncated after `max_steps`.
+
+    **Source:** Gymnasium's `Pendulum-v1`.
+    """
+
+    gravity: Float[Array, ""] = eqx.field(
+        default=10.0, converter=Real("Acceleration due to gravity.", unit="m/s²")
+    )
+    mass: Float[Array, ""] = eqx.field(
+        default=1.0, converter=Real("Mass of the rod.", unit="kg", minimum=0)
+    )
+    length: Float[Array, ""] = eqx.field(
+        default=1.0, converter=Real("Length of the rod.", unit="m", minimum=0)
+    )
+    time_delta: Float[Array, ""] = eqx.field(
+        default=0.05, converter=Real("Time that one step takes.", unit="s", minimum=0)
+    )
+    max_speed: Float[Array, ""] = eqx.field(
+        default=8.0,
+        converter=Real("Largest angular velocity.", unit="rad/s", minimum=0),
+    )
+    max_torque: Float[Array, ""] = eqx.field(
+        default=2.0,
+        converter=Real("Largest torque of the motor.", unit="N m", minimum=0),
+    )
+    initial_angle_bound: Float[Array, ""] = eqx.field(
+        default=math.pi,
+        converter=Real("Largest initial angle from upright.", unit="rad", minimum=0),
+    )
+    initial_speed_bound: Float[Array, ""] = eqx.field(
+        default=1.0,
+        converter=Real("Largest initial angular velocity.", unit="rad/s", minimum=0),
+    )
+    max_steps: Int32[Array, ""] = eqx.field(
+        default=200,
+        converter=Integer(
+            "Number of steps after which an episode is truncated.", minimum=1
+        ),
+    )
+
+    def initial_state(self, key: Key[Array, ""]) -> PendulumState:
+        high = jnp.stack([self.initial_angle_bound, self.initial_speed_bound])
+        theta, theta_dot = jr.uniform(key, (2,), minval=-high, maxval=high)
+        return PendulumState(theta=theta, theta_dot=theta_dot, time=jnp.int32(0))
+
+    def transition(
+        self, key: Key[Array, ""], state: PendulumState, action: Float[Array, " 1"]
+    ) -> Transition[PendulumState]:
+        del key
+        torque = jnp.clip(action[0], -self.max_torque, self.max_torque)
+        angle = _between_minus_pi_and_pi(state.theta)
+        cost = angle**2 + 0.1 * state.theta_dot**2 + 0.001 * torque**2
+        acceleration = (
+            3 * self.gravity / (2 * self.length) * jnp.sin(state.theta)
+            + 3 / (self.mass * self.length**2) * torque
+        )
+        theta_dot = jnp.clip(
+            state.theta_dot + acceleration * self.time_delta,
+            -self.max_speed,
+            self.max_speed,
+        )
+        theta = state.theta + theta_dot * self.time_delta
+        state = PendulumState(theta=theta, theta_dot=theta_dot, time=state.time + 1)
+        return Transition(state, -cost, jnp.array(False))
+
+    def observe(self, state: PendulumState) -> Float[Array, " 3"]:
+        return jnp.stack([jnp.cos(state.theta), jnp.sin(state.theta), state.theta_dot])
+
+    @property
+    def action_space(self) -> Box:
+        return Box(-self.max_torque, self.max_torque, (1,))
+
+    @property
+    def observation_space(self) -> Box:
+        one = jnp.ones_like(self.max_speed)
+        high = jnp.stack([one, one, self.max_speed])
+        return Box(-high, high)
+
+
+def _between_minus_pi_and_pi(angle: Float[Array, ""]) -> Float[Array, ""]:
+    turns = jnp.floor((angle + math.pi) / (2 * math.pi))
+    return angle - 2 * math.pi * turns
