@@ -228,13 +228,29 @@ def _reset_ended_lanes(
 ) -> PyTree:
     """Replaces the states of the lanes that ended, having drawn only for those.
 
-    Random bits are what a step of a cheap environment costs on a CPU. An accelerator
-    has them for nothing, but not a loop whose length it has to ask for.
+    Random bits are most of what a step of a cheap environment costs on a CPU. An
+    accelerator has them for nothing, but not a loop whose length it has to ask for; and
+    a batch of such loops would all wait for the longest.
     """
-    return jax.lax.platform_dependent(
-        cpu=lambda: _reset_in_chunks(envs, key, ended, states),
-        default=lambda: _reset_all_lanes(envs, key, ended, states),
-    )
+    leaves, rest = eqx.partition(envs, eqx.is_array)
+
+    def with_(reset):
+        return lambda leaves, *args: reset(eqx.combine(leaves, rest), *args)
+
+    @jax.custom_batching.custom_vmap
+    def reset(*args):
+        return jax.lax.platform_dependent(
+            *args, cpu=with_(_reset_in_chunks), default=with_(_reset_all_lanes)
+        )
+
+    @reset.def_vmap
+    def _(axis_size, in_batched, *args):
+        del axis_size
+        axes = jax.tree.map(lambda is_batched: 0 if is_batched else None, in_batched)
+        states = jax.vmap(with_(_reset_all_lanes), in_axes=tuple(axes))(*args)
+        return states, jax.tree.map(lambda _: True, states)
+
+    return reset(leaves, key, ended, states)
 
 
 @_reset_ended_lanes.def_jvp
@@ -250,59 +266,47 @@ def _reset_in_chunks(
     states: PyTree,
 ) -> PyTree:
     size = max(_MIN_CHUNK, math.ceil(envs.num_envs / _CHUNKS))
-    offsets = jnp.arange(size, dtype=jnp.int32)
-    ended_lanes, count = true_indices(ended)
+    ended_lanes, count = _true_indices(ended)
     ended_lanes = jnp.pad(ended_lanes, (0, size))
 
     def reset_chunk(carry):
         start, states = carry
         lanes = jax.lax.dynamic_slice_in_dim(ended_lanes, start, size)
-        # What lies behind the last one goes to lanes that do not exist.
-        lanes = jnp.where(start + offsets < count, lanes, envs.num_envs + offsets)
         chunk = _initial_states(envs, key, lanes.astype(jnp.uint32))
-        states = jax.tree.map(
-            lambda old, new: old.at[lanes].set(new, mode="drop", unique_indices=True),
-            states,
-            chunk,
-        )
-        return start + size, states
+
+        def write(i, states):
+            return jax.tree.map(
+                lambda old, new: jax.lax.dynamic_update_index_in_dim(
+                    old, new[i], lanes[i], axis=0
+                ),
+                states,
+                chunk,
+            )
+
+        end = jnp.minimum(size, count - start)
+        return start + size, jax.lax.fori_loop(0, end, write, states)
 
     return jax.lax.while_loop(
         lambda carry: carry[0] < count, reset_chunk, (jnp.int32(0), states)
     )[1]
 
 
-@jax.custom_batching.custom_vmap
-def true_indices(
+def _true_indices(
     mask: Bool[Array, " n"],
 ) -> tuple[Int32[Array, " n"], Int32[Array, ""]]:
     """The indices of the true entries in order, followed by anything; and how many.
 
     On a CPU a plain loop over scalars takes less than half as long as a cumulative sum
-    and a scatter. That is no longer so when there is more than one mask.
+    and a scatter.
     """
 
     def visit(i, carry):
         indices, count = carry
-        indices = jax.lax.dynamic_update_index_in_dim(indices, i, count, 0)
+        indices = jax.lax.dynamic_update_index_in_dim(indices, i, count, axis=0)
         return indices, count + mask[i].astype(jnp.int32)
 
     indices = jnp.zeros(mask.size, jnp.int32)
     return jax.lax.fori_loop(0, mask.size, visit, (indices, jnp.int32(0)))
-
-
-@true_indices.def_vmap
-def _(axis_size: int, in_batched: Any, masks: Bool[Array, "batch n"]):
-    del axis_size, in_batched
-    n = masks.shape[1]
-    count = jnp.cumsum(masks, axis=1, dtype=jnp.int32)
-
-    def scatter(mask, position):
-        indices = jnp.zeros(n, jnp.int32)
-        lanes = jnp.arange(n, dtype=jnp.int32)
-        return indices.at[jnp.where(mask, position, n)].set(lanes, mode="drop")
-
-    return (jax.vmap(scatter)(masks, count - 1), count[:, -1]), (True, True)
 
 
 def _check_lanes(envs: VectorEnvironment, name: str, tree: PyTree) -> None:

@@ -9,6 +9,7 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import jax  # noqa: E402
+import jaxtyping  # noqa: E402
 import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 
@@ -34,3 +35,11 @@ def either_precision(request):
     """Runs a test with 32-bit numbers, then with 64-bit numbers."""
     with jax.enable_x64(request.param):
         yield request.param
+
+
+@pytest.fixture
+def unchecked():
+    """Turns the run-time type checker off, to see what a user's mistake runs into."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)

@@ -1,0 +1,178 @@
+"""`VectorEnvironment`: its law is in test_conformance.py; here is the rest."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+import eqenvs
+from eqenvs import CartPole, Pendulum, VectorEnvironment
+
+from .test_conformance import assert_close, assert_equal
+
+
+NUM_ENVS = 40
+
+
+def by_hand(env, key, states, actions):
+    keys = jax.vmap(lambda lane: jr.fold_in(key, lane))(jnp.arange(NUM_ENVS))
+    return jax.vmap(env.step)(keys, states, actions)
+
+
+def states_of_which_end(env, num_ending):
+    """States in which the time limit ends that many episodes at the next step."""
+    _, states = VectorEnvironment(env, NUM_ENVS).reset(jr.key(0))
+    lanes = jr.permutation(jr.key(1), NUM_ENVS)
+    time = jnp.where(lanes < num_ending, env.max_steps - 1, 0)
+    return eqx.tree_at(lambda s: s.time, states, time)
+
+
+@pytest.mark.parametrize("num_ending", [0, 1, 7, 8, 9, 16, 17, 39, 40])
+def test_any_number_of_lanes_may_end(num_ending):
+    env = CartPole()
+    states = states_of_which_end(env, num_ending)
+    actions = jnp.zeros(NUM_ENVS, jnp.int32)
+    step = VectorEnvironment(env, NUM_ENVS).step(jr.key(2), states, actions)
+    assert step.truncated.sum() == num_ending
+    assert_equal(step, by_hand(env, jr.key(2), states, actions))
+
+
+@pytest.mark.parametrize("num_envs", [1, 2, 8, 9])
+def test_few_lanes(num_envs):
+    env = CartPole(max_steps=1)
+    envs = VectorEnvironment(env, num_envs)
+    _, states = envs.reset(jr.key(0))
+    actions = jnp.zeros(num_envs, jnp.int32)
+    step = envs.step(jr.key(1), states, actions)
+    keys = jax.vmap(lambda lane: jr.fold_in(jr.key(1), lane))(jnp.arange(num_envs))
+    assert_equal(step, jax.vmap(env.step)(keys, states, actions))
+    assert step.truncated.all()
+
+
+def test_under_vmap():
+    env = CartPole()
+    envs = VectorEnvironment(env, NUM_ENVS)
+    states = states_of_which_end(env, 12)
+    actions = jnp.zeros(NUM_ENVS, jnp.int32)
+    keys = jr.split(jr.key(3), 3)
+    steps = jax.jit(jax.vmap(lambda key: envs.step(key, states, actions)))(keys)
+    for i in range(3):
+        assert_close(
+            jax.tree.map(lambda x, i=i: x[i], steps),
+            envs.step(keys[i], states, actions),
+        )
+
+
+def test_under_vmap_over_parameters():
+    gravities = jnp.array([5.0, 9.8, 20.0])
+    states = states_of_which_end(CartPole(), 12)
+    actions = jnp.zeros(NUM_ENVS, jnp.int32)
+
+    @eqx.filter_jit
+    @eqx.filter_vmap
+    def step(gravity):
+        envs = VectorEnvironment(CartPole(gravity=gravity), NUM_ENVS)
+        return envs.step(jr.key(3), states, actions)
+
+    steps = step(gravities)
+    for i in range(3):
+        alone = VectorEnvironment(CartPole(gravity=gravities[i]), NUM_ENVS)
+        assert_close(
+            jax.tree.map(lambda x, i=i: x[i], steps),
+            alone.step(jr.key(3), states, actions),
+        )
+
+
+def test_every_lane_its_own_parameters():
+    bounds = jnp.linspace(0.01, 0.9, NUM_ENVS)
+    env = eqx.filter_vmap(lambda b: CartPole(initial_bound=b))(bounds)
+    envs = VectorEnvironment(env, NUM_ENVS)
+    assert envs.is_batched
+    assert envs.observation_space.low.shape == (NUM_ENVS, 4)
+    states = states_of_which_end(CartPole(), 25)
+    actions = jnp.zeros(NUM_ENVS, jnp.int32)
+    step = envs.step(jr.key(4), states, actions)
+    keys = jax.vmap(lambda lane: jr.fold_in(jr.key(4), lane))(jnp.arange(NUM_ENVS))
+    expected = eqx.filter_vmap(CartPole.step)(env, keys, states, actions)
+    assert_equal(step, expected)
+    assert jnp.abs(step.state.x).max() > 0.2
+
+
+def test_gradients_flow_through_steps_and_resets():
+    """Forwards and backwards, and the same as through `jax.vmap(env.step)`."""
+    states = states_of_which_end(CartPole(), 12)
+    actions = jnp.ones(NUM_ENVS, jnp.int32)
+
+    def total(gravity_and_bound, step):
+        gravity, bound = gravity_and_bound
+        env = CartPole(gravity=gravity, initial_bound=bound)
+        next_states = step(env, jr.key(5), states, actions).state
+        return jnp.sum(next_states.theta_dot**2) + jnp.sum(next_states.x)
+
+    def vector_step(env, key, states, actions):
+        return VectorEnvironment(env, NUM_ENVS).step(key, states, actions)
+
+    at = (jnp.array(9.8), jnp.array(0.05))
+    backwards = jax.jit(jax.grad(lambda p: total(p, vector_step)))(at)
+    forwards = jax.jit(jax.jacfwd(lambda p: total(p, vector_step)))(at)
+    expected = jax.jit(jax.grad(lambda p: total(p, by_hand)))(at)
+    np.testing.assert_allclose(backwards, expected, rtol=1e-5)
+    np.testing.assert_allclose(forwards, expected, rtol=1e-5)
+    assert all(g != 0 for g in expected)
+
+
+def test_observe_gives_what_step_gave():
+    envs = VectorEnvironment(Pendulum(), NUM_ENVS)
+    observations, states = envs.reset(jr.key(0))
+    np.testing.assert_array_equal(envs.observe(states), observations)
+
+
+def test_it_is_a_pytree_and_compiles_once():
+    count = 0
+
+    @eqx.filter_jit
+    def reset(envs, key):
+        nonlocal count
+        count += 1
+        return envs.reset(key)
+
+    for gravity in (9.8, 3.7):
+        reset(VectorEnvironment(CartPole(gravity=gravity), 3), jr.key(0))
+    assert count == 1
+
+
+def test_mistakes(unchecked):
+    env = CartPole()
+    for num_envs in (0, -1):
+        with pytest.raises(ValueError, match="num_envs must be at least 1; got"):
+            VectorEnvironment(env, num_envs)
+    for num_envs in (2.0, "2", None, True):
+        with pytest.raises(TypeError, match="num_envs must be an integer; got"):
+            VectorEnvironment(env, num_envs)
+    with pytest.raises(TypeError, match="env must be an environment; got"):
+        VectorEnvironment(CartPole, 3)
+    batched = eqx.filter_vmap(CartPole)(jnp.arange(4.0))
+    with pytest.raises(ValueError, match=r"num_envs=3; .* \(4,\)"):
+        VectorEnvironment(batched, 3)
+
+    envs = VectorEnvironment(env, 3)
+    _, states = envs.reset(jr.key(0))
+    actions = jnp.zeros(3, jnp.int32)
+    with pytest.raises(TypeError, match="PRNG key"):
+        envs.reset(0)
+    with pytest.raises(TypeError, match="PRNG key"):
+        envs.step(0, states, actions)
+    with pytest.raises(ValueError, match=r"actions.*num_envs=3; got the shape \(4,\)"):
+        envs.step(jr.key(0), states, jnp.zeros(4, jnp.int32))
+    with pytest.raises(ValueError, match=r"actions.*num_envs=3; got the shape \(\)"):
+        envs.step(jr.key(0), states, 1)
+    with pytest.raises(ValueError, match=r"states\.x.*num_envs=3; got the shape"):
+        envs.step(jr.key(0), jax.tree.map(lambda x: x[:2], states), actions)
+    with pytest.raises(TypeError, match="Discrete"):
+        envs.step(jr.key(0), states, jnp.zeros(3))
+    _, other = VectorEnvironment(Pendulum(), 3).reset(jr.key(0))
+    with pytest.raises(TypeError, match="must be a CartPoleState; got a PendulumState"):
+        envs.step(jr.key(0), other, actions)
+    assert eqenvs.VectorEnvironment is VectorEnvironment
