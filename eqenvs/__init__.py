@@ -14,8 +14,17 @@ from ._registry import (
 )
 from ._vector import VectorEnvironment as VectorEnvironment
 from .environments.classic_control import CartPole as CartPole
-from .environments.mazes import FrozenLake as FrozenLake
+from .environments.mazes import FourRooms as FourRooms, FrozenLake as FrozenLake
+from .environments.planar import (
+    PointRobot as PointRobot,
+    Reacher as Reacher,
+    Swimmer as Swimmer,
+)
 
 
 register("CartPole-v1", CartPole)
 register("FrozenLake-misc", FrozenLake)
+register("FourRooms-misc", FourRooms)
+register("Reacher-misc", Reacher)
+register("Swimmer-misc", Swimmer)
+register("PointRobot-misc", PointRobot)

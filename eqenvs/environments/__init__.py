@@ -1,1 +1,1 @@
-from . import classic_control as classic_control, mazes as mazes
+from . import classic_control as classic_control, mazes as mazes, planar as planar

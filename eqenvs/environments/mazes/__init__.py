@@ -1,1 +1,2 @@
+from .four_rooms import FourRooms as FourRooms, FourRoomsState as FourRoomsState
 from .frozen_lake import FrozenLake as FrozenLake, FrozenLakeState as FrozenLakeState

@@ -97,6 +97,7 @@ class FrozenLake(
             "Number of steps after which an episode is truncated; None stands for 200 "
             "on a map of 8 x 8 tiles and 100 on any other.",
             minimum=1,
+            optional=True,
         ),
     )
     has_one_start: bool = eqx.field(init=False, static=True)
