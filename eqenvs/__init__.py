@@ -13,6 +13,19 @@ from ._registry import (
     registered as registered,
 )
 from ._vector import VectorEnvironment as VectorEnvironment
+from .environments.bandits import (
+    BernoulliBandit as BernoulliBandit,
+    GaussianBandit as GaussianBandit,
+)
+from .environments.bsuite import (
+    Catch as Catch,
+    DeepSea as DeepSea,
+    DiscountingChain as DiscountingChain,
+    MemoryChain as MemoryChain,
+    MNISTBandit as MNISTBandit,
+    SimpleBandit as SimpleBandit,
+    UmbrellaChain as UmbrellaChain,
+)
 from .environments.classic_control import CartPole as CartPole
 from .environments.mazes import FourRooms as FourRooms, FrozenLake as FrozenLake
 from .environments.planar import (
@@ -28,3 +41,12 @@ register("FourRooms-misc", FourRooms)
 register("Reacher-misc", Reacher)
 register("Swimmer-misc", Swimmer)
 register("PointRobot-misc", PointRobot)
+register("Catch-bsuite", Catch)
+register("DeepSea-bsuite", DeepSea)
+register("MemoryChain-bsuite", MemoryChain)
+register("UmbrellaChain-bsuite", UmbrellaChain)
+register("DiscountingChain-bsuite", DiscountingChain)
+register("MNISTBandit-bsuite", MNISTBandit)
+register("SimpleBandit-bsuite", SimpleBandit)
+register("BernoulliBandit-misc", BernoulliBandit)
+register("GaussianBandit-misc", GaussianBandit)

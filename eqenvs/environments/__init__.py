@@ -1,1 +1,7 @@
-from . import classic_control as classic_control, mazes as mazes, planar as planar
+from . import (
+    bandits as bandits,
+    bsuite as bsuite,
+    classic_control as classic_control,
+    mazes as mazes,
+    planar as planar,
+)

@@ -1,0 +1,167 @@
+"""BernoulliBandit: learn within an episode which of its arms pays more often.
+
+The task family of Wang et al., "Learning to reinforcement learn" (CogSci 2017,
+https://arxiv.org/abs/1611.05763), as in the code of
+https://github.com/RobertTLange/minimal-meta-rl (`bandits/`), which also tells what an
+agent sees.
+
+1. An episode draws the probability with which each arm pays.
+2. Pulling an arm pays 1 with that probability, and 0 otherwise.
+3. What is seen are the last reward, the last action and the time: an agent with a
+   memory can find the better arm within an episode.
+
+The paper's easy, medium and hard dependent bandits are `kind="dependent"` with a
+`reward_probability` of 0.1, 0.25 and 0.4.
+"""
+
+from typing import Literal
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, Int32, Key
+
+from ..._environment import AbstractEnvironment, AbstractState, Transition
+from ..._parameters import Choice, Count, Flag, Integer, Real
+from ...spaces import Box, Discrete
+from ._pull import observe_pull, space_of_pulls
+
+
+class BernoulliBanditState(AbstractState):
+    """The arms of this episode, and what happened last."""
+
+    reward_probabilities: Float[Array, " arms"]
+    last_action: Int32[Array, ""]
+    last_reward: Float[Array, ""]
+    time: Int32[Array, ""]
+
+
+class BernoulliBandit(
+    AbstractEnvironment[
+        BernoulliBanditState, Int32[Array, ""], Float[Array, " numbers"]
+    ]
+):
+    """Find the better arm of a new bandit in every episode.
+
+    **Observation:** `2 + num_arms` numbers.
+
+    | index | meaning | range |
+    | --- | --- | --- |
+    | 0 | last reward, 0 at the start | 0 or 1 |
+    | 1, ..., `num_arms` | the last action, one-hot; at the start as if it had been 0 | 0 or 1 |
+    | `num_arms + 1` | time, from -1 at the start to 1 after `max_steps` steps; with `normalize_time=False` the number of steps | -1 to 1; 0 to `max_steps` |
+
+    **Action:** `Discrete(num_arms)`: the arm to pull.
+
+    **Reward:** 1 with the probability of the arm that is pulled, otherwise 0.
+
+    **Start:** with the kind `"dependent"` one of two arms, each with probability 1/2,
+    pays with probability `reward_probability` and the other one with 1 -
+    `reward_probability`; with `"dependent-uniform"` the first of two arms pays with a
+    probability drawn uniformly from 0 to 1 and the second one with 1 minus that; with
+    `"independent"` every arm has its own uniform probability.
+
+    **Episode end:** never terminates; truncated after `max_steps`.
+
+    **Source:** Wang et al. (2017), as in minimal-meta-rl.
+    """  # noqa: E501
+
+    reward_probability: Float[Array, ""] = eqx.field(
+        default=0.1,
+        converter=Real(
+            "How often one of the arms of a dependent bandit pays.",
+            minimum=0,
+            maximum=1,
+        ),
+    )
+    max_steps: Int32[Array, ""] = eqx.field(
+        default=100,
+        converter=Integer(
+            "Number of steps after which an episode is truncated.", minimum=1
+        ),
+    )
+    kind: Literal["dependent", "dependent-uniform", "independent"] = eqx.field(
+        default="dependent",
+        static=True,
+        converter=Choice(
+            "How the arms' probabilities are drawn.",
+            "dependent",
+            "dependent-uniform",
+            "independent",
+        ),
+    )
+    num_arms: int = eqx.field(
+        default=2,
+        static=True,
+        converter=Count("Number of arms; dependent bandits have 2."),
+    )
+    normalize_time: bool = eqx.field(
+        default=True,
+        static=True,
+        converter=Flag("Whether the time that is seen runs from -1 to 1."),
+    )
+
+    def __check_init__(self):
+        if self.kind != "independent" and self.num_arms != 2:
+            raise ValueError(
+                f"BernoulliBandit.num_arms must be 2 for the kind {self.kind!r}; got "
+                f"{self.num_arms}."
+            )
+
+    def initial_state(self, key: Key[Array, ""]) -> BernoulliBanditState:
+        return BernoulliBanditState(
+            reward_probabilities=self._draw_arms(key),
+            last_action=jnp.int32(0),
+            last_reward=jnp.zeros(()),
+            time=jnp.int32(0),
+        )
+
+    def _draw_arms(self, key: Key[Array, ""]) -> Float[Array, " arms"]:
+        if self.kind == "independent":
+            return jr.uniform(key, (self.num_arms,))
+        first = jr.uniform(key)
+        if self.kind == "dependent":
+            p = self.reward_probability
+            first = jnp.where(first < 0.5, p, 1 - p)
+        return jnp.stack([first, 1 - first])
+
+    def transition(
+        self, key: Key[Array, ""], state: BernoulliBanditState, action: Int32[Array, ""]
+    ) -> Transition[BernoulliBanditState]:
+        is_pulled = jnp.arange(self.num_arms) == action
+        probability = jnp.sum(jnp.where(is_pulled, state.reward_probabilities, 0))
+        reward = jnp.where(self._draw(key) < probability, 1.0, 0.0)
+        state = BernoulliBanditState(
+            reward_probabilities=state.reward_probabilities,
+            last_action=action,
+            last_reward=reward,
+            time=state.time + 1,
+        )
+        return Transition(state, reward, jnp.array(False))
+
+    def _draw(self, key: Key[Array, ""]) -> Float[Array, ""]:
+        return jr.uniform(key)
+
+    def observe(self, state: BernoulliBanditState) -> Float[Array, " numbers"]:
+        return observe_pull(
+            state.last_reward,
+            state.last_action,
+            state.time,
+            num_arms=self.num_arms,
+            max_steps=self.max_steps,
+            normalize_time=self.normalize_time,
+        )
+
+    @property
+    def action_space(self) -> Discrete:
+        return Discrete(self.num_arms)
+
+    @property
+    def observation_space(self) -> Box:
+        return space_of_pulls(
+            0.0,
+            1.0,
+            num_arms=self.num_arms,
+            max_steps=self.max_steps,
+            normalize_time=self.normalize_time,
+        )

@@ -1,0 +1,135 @@
+"""GaussianBandit: is one risky arm worth exploring in the time that there is?
+
+The two-armed bandit of Lange & Sprekeler, "Learning not to learn: nature versus nurture
+in silico" (AAAI 2022, https://arxiv.org/abs/2010.04466). What an agent sees is that of
+the same author's https://github.com/RobertTLange/minimal-meta-rl (`bandits/`).
+
+1. One arm always pays 0.
+2. The other arm pays a normal number around its mean, and this mean is itself drawn
+   once for an episode, from a normal distribution around -1.
+3. Whether it is worth trying the second arm at all depends on how much its mean varies
+   between episodes (σ_p), how noisy a pull is (σ_l), and how long an episode lasts.
+"""
+
+import math
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, Int32, Key
+
+from ..._environment import AbstractEnvironment, AbstractState, Transition
+from ..._parameters import Flag, Integer, Real
+from ...spaces import Box, Discrete
+from ._pull import observe_pull, space_of_pulls
+
+
+class GaussianBanditState(AbstractState):
+    """The second arm's mean in this episode, and what happened last."""
+
+    mean: Float[Array, ""]
+    last_action: Int32[Array, ""]
+    last_reward: Float[Array, ""]
+    time: Int32[Array, ""]
+
+
+class GaussianBandit(
+    AbstractEnvironment[GaussianBanditState, Int32[Array, ""], Float[Array, " 4"]]
+):
+    """Find out, or do not, whether the second arm pays in this episode.
+
+    **Observation:** four numbers.
+
+    | index | meaning | range |
+    | --- | --- | --- |
+    | 0 | last reward, 0 at the start | unbounded |
+    | 1, 2 | the last action, one-hot; at the start as if it had been 0 | 0 or 1 |
+    | 3 | time, from -1 at the start to 1 after `max_steps` steps; with `normalize_time=False` the number of steps | -1 to 1; 0 to `max_steps` |
+
+    **Action:** `Discrete(2)`: the arm to pull.
+
+    **Reward:** 0 for arm 0; for arm 1 a normal number with the mean of this episode and
+    the standard deviation `reward_scale`.
+
+    **Start:** the mean of arm 1 is normal, with mean `prior_mean` and standard
+    deviation `prior_scale`.
+
+    **Episode end:** never terminates; truncated after `max_steps`.
+
+    **Source:** Lange & Sprekeler (2022).
+    """  # noqa: E501
+
+    prior_mean: Float[Array, ""] = eqx.field(
+        default=-1.0, converter=Real("Mean, over episodes, of the mean of arm 1.")
+    )
+    prior_scale: Float[Array, ""] = eqx.field(
+        default=1.0,
+        converter=Real(
+            "Standard deviation, over episodes, of the mean of arm 1 (σ_p).", minimum=0
+        ),
+    )
+    reward_scale: Float[Array, ""] = eqx.field(
+        default=0.1,
+        converter=Real(
+            "Standard deviation of a pull of arm 1 within an episode (σ_l).", minimum=0
+        ),
+    )
+    max_steps: Int32[Array, ""] = eqx.field(
+        default=100,
+        converter=Integer(
+            "Number of steps after which an episode is truncated.", minimum=1
+        ),
+    )
+    normalize_time: bool = eqx.field(
+        default=True,
+        static=True,
+        converter=Flag("Whether the time that is seen runs from -1 to 1."),
+    )
+
+    def initial_state(self, key: Key[Array, ""]) -> GaussianBanditState:
+        return GaussianBanditState(
+            mean=self.prior_mean + self.prior_scale * self._draw(key),
+            last_action=jnp.int32(0),
+            last_reward=jnp.zeros(()),
+            time=jnp.int32(0),
+        )
+
+    def transition(
+        self, key: Key[Array, ""], state: GaussianBanditState, action: Int32[Array, ""]
+    ) -> Transition[GaussianBanditState]:
+        risky = state.mean + self.reward_scale * self._draw(key)
+        reward = jnp.where(action == 0, 0.0, risky)
+        state = GaussianBanditState(
+            mean=state.mean,
+            last_action=action,
+            last_reward=reward,
+            time=state.time + 1,
+        )
+        return Transition(state, reward, jnp.array(False))
+
+    def _draw(self, key: Key[Array, ""]) -> Float[Array, ""]:
+        return jr.normal(key)
+
+    def observe(self, state: GaussianBanditState) -> Float[Array, " 4"]:
+        return observe_pull(
+            state.last_reward,
+            state.last_action,
+            state.time,
+            num_arms=2,
+            max_steps=self.max_steps,
+            normalize_time=self.normalize_time,
+        )
+
+    @property
+    def action_space(self) -> Discrete:
+        return Discrete(2)
+
+    @property
+    def observation_space(self) -> Box:
+        return space_of_pulls(
+            -math.inf,
+            math.inf,
+            num_arms=2,
+            max_steps=self.max_steps,
+            normalize_time=self.normalize_time,
+        )

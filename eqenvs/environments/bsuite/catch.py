@@ -1,0 +1,99 @@
+"""Catch: a ball falls down a board; move the paddle under it.
+
+The rules are those of `bsuite/environments/catch.py` in bsuite 0.3.6 (Osband et al.,
+"Behaviour suite for reinforcement learning", ICLR 2020;
+https://github.com/google-deepmind/bsuite).
+
+1. The ball starts in the top row, in a random column, and the paddle in the middle of
+   the bottom row.
+2. The action moves the paddle one column to the left or to the right, or leaves it.
+3. The ball falls by one row.
+4. The episode terminates when the ball reaches the bottom row, with a reward of 1 if
+   it lands on the paddle and of -1 if it does not.
+"""
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int32, Key
+
+from ..._environment import AbstractEnvironment, AbstractState, Transition
+from ..._parameters import Count, Integer
+from ...random import below
+from ...spaces import Box, Discrete
+
+
+class CatchState(AbstractState):
+    """The columns of the ball and the paddle. The ball's row is `time`."""
+
+    ball_x: Int32[Array, ""]
+    paddle_x: Int32[Array, ""]
+    time: Int32[Array, ""]
+
+
+class Catch(
+    AbstractEnvironment[CatchState, Int32[Array, ""], Float[Array, "rows columns"]]
+):
+    """Catch a falling ball with a paddle.
+
+    **Observation:** the board, an array of shape `(rows, columns)` with 1 where the
+    ball or the paddle is and 0 elsewhere.
+
+    **Action:** `Discrete(3)`: 0 moves the paddle to the left, 1 leaves it where it is,
+    2 moves it to the right; it stops at the edges.
+
+    **Reward:** 1 if the ball lands on the paddle, -1 if it lands beside it, 0 at all
+    steps before.
+
+    **Start:** the ball is in the top row, in a column drawn uniformly; the paddle is in
+    column `columns // 2` of the bottom row.
+
+    **Episode end:** terminates when the ball reaches the bottom row, which takes
+    `rows - 1` steps; truncated after `max_steps`.
+
+    **Source:** bsuite 0.3.6, `bsuite/environments/catch.py`.
+    """
+
+    rows: int = eqx.field(
+        default=10, static=True, converter=Count("Height of the board.", minimum=2)
+    )
+    columns: int = eqx.field(
+        default=5, static=True, converter=Count("Width of the board.")
+    )
+    max_steps: Int32[Array, ""] = eqx.field(
+        default=1000,
+        converter=Integer(
+            "Number of steps after which an episode is truncated.", minimum=1
+        ),
+    )
+
+    def initial_state(self, key: Key[Array, ""]) -> CatchState:
+        return CatchState(
+            ball_x=below(key, self.columns),
+            paddle_x=jnp.int32(self.columns // 2),
+            time=jnp.int32(0),
+        )
+
+    def transition(
+        self, key: Key[Array, ""], state: CatchState, action: Int32[Array, ""]
+    ) -> Transition[CatchState]:
+        del key
+        paddle_x = jnp.clip(state.paddle_x + action - 1, 0, self.columns - 1)
+        state = CatchState(ball_x=state.ball_x, paddle_x=paddle_x, time=state.time + 1)
+        has_landed = state.time == self.rows - 1
+        catch = jnp.where(state.ball_x == paddle_x, 1.0, -1.0)
+        return Transition(state, jnp.where(has_landed, catch, 0.0), has_landed)
+
+    def observe(self, state: CatchState) -> Float[Array, "rows columns"]:
+        row = jnp.arange(self.rows)[:, None]
+        column = jnp.arange(self.columns)
+        ball = (row == state.time) & (column == state.ball_x)
+        paddle = (row == self.rows - 1) & (column == state.paddle_x)
+        return (ball | paddle).astype(float)
+
+    @property
+    def action_space(self) -> Discrete:
+        return Discrete(3)
+
+    @property
+    def observation_space(self) -> Box:
+        return Box(0, 1, (self.rows, self.columns))

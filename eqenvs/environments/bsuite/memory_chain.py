@@ -1,0 +1,122 @@
+"""MemoryChain: see some bits, wait, and then say what one of them was.
+
+The rules are those of `bsuite/environments/memory_chain.py` in bsuite 0.3.6 (Osband et
+al., "Behaviour suite for reinforcement learning", ICLR 2020;
+https://github.com/google-deepmind/bsuite).
+
+1. An episode draws `num_bits` bits and the index of the bit that will be asked for.
+2. A clock counts up. The bits are shown while it stands at 0, the index while it stands
+   at `memory_length - 1`, and the time that is left always.
+3. The reset and the first step both show the clock at 0; from then on every step moves
+   it on by one.
+4. The step after the one that showed the index terminates the episode. Its action is
+   the answer, for a reward of 1 if it is right and of -1 if it is wrong. No other
+   action matters.
+"""
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Bool, Float, Int32, Key
+
+from ..._environment import AbstractEnvironment, AbstractState, Transition
+from ..._parameters import Count, Integer
+from ...random import scale_bits
+from ...spaces import Box, Discrete
+from ._coins import fair_coins, words_for
+
+
+class MemoryChainState(AbstractState):
+    """The bits, and which of them will be asked for."""
+
+    context: Bool[Array, " bits"]
+    query: Int32[Array, ""]
+    time: Int32[Array, ""]
+
+
+class MemoryChain(
+    AbstractEnvironment[MemoryChainState, Int32[Array, ""], Float[Array, " numbers"]]
+):
+    """Remember what was shown at the start.
+
+    **Observation:** `2 + num_bits` numbers. The clock stands at 0 after the reset and
+    after the first step, and then moves on with every step.
+
+    | index | meaning | range |
+    | --- | --- | --- |
+    | 0 | time left: 1 - clock / `memory_length` | 0 to 1 |
+    | 1 | the index of the bit asked for if the clock is at `memory_length - 1`, else 0 | 0 to `num_bits - 1` |
+    | 2, ... | the bits as -1 and 1 if the clock is at 0, else 0 | -1 to 1 |
+
+    **Action:** `Discrete(2)`: the answer. Only the last one counts.
+
+    **Reward:** at the last step 1 if the action is the bit asked for and -1 if it is
+    not; 0 at all steps before.
+
+    **Start:** fair bits, and an index drawn uniformly.
+
+    **Episode end:** terminates after `memory_length + 1` steps; truncated after
+    `max_steps`.
+
+    **Source:** bsuite 0.3.6, `bsuite/environments/memory_chain.py`.
+    """  # noqa: E501
+
+    memory_length: Int32[Array, ""] = eqx.field(
+        default=5,
+        converter=Integer(
+            "Number of steps between seeing the bits and the answer.", minimum=1
+        ),
+    )
+    num_bits: int = eqx.field(
+        default=1, static=True, converter=Count("Number of bits to remember.")
+    )
+    max_steps: Int32[Array, ""] = eqx.field(
+        default=1000,
+        converter=Integer(
+            "Number of steps after which an episode is truncated.", minimum=1
+        ),
+    )
+
+    def initial_state(self, key: Key[Array, ""]) -> MemoryChainState:
+        num_words = words_for(self.num_bits)
+        if self.num_bits == 1:
+            words = jr.bits(key, (1,), dtype=jnp.uint32)
+            query = jnp.int32(0)
+        else:
+            words = jr.bits(key, (num_words + 1,), dtype=jnp.uint32)
+            query = scale_bits(words[-1], self.num_bits)
+        context = fair_coins(words[:num_words], self.num_bits)
+        return MemoryChainState(context=context, query=query, time=jnp.int32(0))
+
+    def transition(
+        self, key: Key[Array, ""], state: MemoryChainState, action: Int32[Array, ""]
+    ) -> Transition[MemoryChainState]:
+        del key
+        is_asked = jnp.arange(self.num_bits) == state.query
+        bit = jnp.any(state.context & is_asked)
+        answer = jnp.where((action == 1) == bit, 1.0, -1.0)
+        state = MemoryChainState(
+            context=state.context, query=state.query, time=state.time + 1
+        )
+        is_over = state.time == self.memory_length + 1
+        return Transition(state, jnp.where(is_over, answer, 0.0), is_over)
+
+    def observe(self, state: MemoryChainState) -> Float[Array, " numbers"]:
+        clock = jnp.maximum(state.time - 1, 0)
+        time_left = 1 - clock / self.memory_length
+        query = jnp.where(clock == self.memory_length - 1, state.query, 0)
+        context = jnp.where(clock == 0, jnp.where(state.context, 1, -1), 0)
+        return jnp.concatenate(
+            [time_left[None], query[None].astype(float), context.astype(float)]
+        )
+
+    @property
+    def action_space(self) -> Discrete:
+        return Discrete(2)
+
+    @property
+    def observation_space(self) -> Box:
+        bits = jnp.ones(self.num_bits)
+        low = jnp.concatenate([jnp.zeros(2), -bits])
+        high = jnp.concatenate([jnp.array([1.0, self.num_bits - 1.0]), bits])
+        return Box(low, high)

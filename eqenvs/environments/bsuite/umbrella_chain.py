@@ -1,0 +1,121 @@
+"""UmbrellaChain: take an umbrella or not; learn only at the end whether it was right.
+
+The rules are those of `bsuite/environments/umbrella_chain.py` in bsuite 0.3.6 (Osband
+et al., "Behaviour suite for reinforcement learning", ICLR 2020;
+https://github.com/google-deepmind/bsuite).
+
+1. An episode draws whether it will rain, and shows this.
+2. The first action takes the umbrella or leaves it. No other action matters.
+3. The last step pays 1 if the umbrella was there just when it was needed, else -1. All
+   steps before pay 1 or -1 at random.
+4. Distractors, fair bits without any meaning, are drawn anew at every step.
+"""
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Bool, Float, Int32, Key
+
+from ..._environment import AbstractEnvironment, AbstractState, Transition
+from ..._parameters import Count, Integer
+from ...spaces import Box, Discrete
+from ._coins import fair_coins, words_for
+
+
+class UmbrellaChainState(AbstractState):
+    """Whether an umbrella is needed, whether it is there, and the distractors."""
+
+    need_umbrella: Bool[Array, ""]
+    has_umbrella: Bool[Array, ""]
+    distractors: Bool[Array, " distractors"]
+    time: Int32[Array, ""]
+
+
+class UmbrellaChain(
+    AbstractEnvironment[UmbrellaChainState, Int32[Array, ""], Float[Array, " numbers"]]
+):
+    """Credit the first action for the last reward.
+
+    **Observation:** `3 + num_distractors` numbers.
+
+    | index | meaning | range |
+    | --- | --- | --- |
+    | 0 | whether an umbrella is needed | 0 or 1 |
+    | 1 | whether it is there | 0 or 1 |
+    | 2 | time left: 1 - time / `chain_length` | 0 to 1 |
+    | 3, ... | distractors | 0 or 1 |
+
+    **Action:** `Discrete(2)`: 1 takes the umbrella, 0 leaves it. Only the first one
+    counts.
+
+    **Reward:** at the last step 1 if the umbrella is there just when it is needed,
+    else -1. At all steps before, -1 or 1 at random, with equal probability.
+
+    **Start:** fair bits; whether the umbrella is there at the start has no effect.
+
+    **Episode end:** terminates after `chain_length` steps; truncated after `max_steps`.
+
+    **Source:** bsuite 0.3.6, `bsuite/environments/umbrella_chain.py`.
+    """
+
+    chain_length: Int32[Array, ""] = eqx.field(
+        default=10, converter=Integer("Number of steps in an episode.", minimum=1)
+    )
+    num_distractors: int = eqx.field(
+        default=0,
+        static=True,
+        converter=Count("Number of meaningless observations.", minimum=0),
+    )
+    max_steps: Int32[Array, ""] = eqx.field(
+        default=100,
+        converter=Integer(
+            "Number of steps after which an episode is truncated.", minimum=1
+        ),
+    )
+
+    def initial_state(self, key: Key[Array, ""]) -> UmbrellaChainState:
+        coins = self._draw(key, 2 + self.num_distractors)
+        return UmbrellaChainState(
+            need_umbrella=coins[0],
+            has_umbrella=coins[1],
+            distractors=coins[2:],
+            time=jnp.int32(0),
+        )
+
+    def transition(
+        self, key: Key[Array, ""], state: UmbrellaChainState, action: Int32[Array, ""]
+    ) -> Transition[UmbrellaChainState]:
+        coins = self._draw(key, 1 + self.num_distractors)
+        state = UmbrellaChainState(
+            need_umbrella=state.need_umbrella,
+            has_umbrella=jnp.where(state.time == 0, action == 1, state.has_umbrella),
+            distractors=coins[1:],
+            time=state.time + 1,
+        )
+        is_over = state.time == self.chain_length
+        is_right = state.has_umbrella == state.need_umbrella
+        reward = jnp.where(jnp.where(is_over, is_right, coins[0]), 1.0, -1.0)
+        return Transition(state, reward, is_over)
+
+    def _draw(self, key: Key[Array, ""], num_coins: int) -> Bool[Array, " coins"]:
+        words = jr.bits(key, (words_for(num_coins),), dtype=jnp.uint32)
+        return fair_coins(words, num_coins)
+
+    def observe(self, state: UmbrellaChainState) -> Float[Array, " numbers"]:
+        time_left = 1 - state.time / self.chain_length
+        umbrella = jnp.stack([state.need_umbrella, state.has_umbrella])
+        return jnp.concatenate(
+            [
+                umbrella.astype(float),
+                time_left[None],
+                state.distractors.astype(float),
+            ]
+        )
+
+    @property
+    def action_space(self) -> Discrete:
+        return Discrete(2)
+
+    @property
+    def observation_space(self) -> Box:
+        return Box(0, 1, (3 + self.num_distractors,))
