@@ -3,5 +3,6 @@ from . import (
     bsuite as bsuite,
     classic_control as classic_control,
     mazes as mazes,
+    minatar as minatar,
     planar as planar,
 )

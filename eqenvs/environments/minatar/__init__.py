@@ -1,0 +1,1 @@
+from .asterix import Asterix as Asterix, AsterixState as AsterixState
