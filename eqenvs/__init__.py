@@ -28,6 +28,7 @@ from .environments.bsuite import (
 )
 from .environments.classic_control import CartPole as CartPole
 from .environments.mazes import FourRooms as FourRooms, FrozenLake as FrozenLake
+from .environments.minatar import Asterix as Asterix
 from .environments.planar import (
     PointRobot as PointRobot,
     Reacher as Reacher,
@@ -50,3 +51,4 @@ register("MNISTBandit-bsuite", MNISTBandit)
 register("SimpleBandit-bsuite", SimpleBandit)
 register("BernoulliBandit-misc", BernoulliBandit)
 register("GaussianBandit-misc", GaussianBandit)
+register("Asterix-MinAtar", Asterix)
