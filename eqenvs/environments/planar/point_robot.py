@@ -1,0 +1,252 @@
+"""PointRobot: find a goal that is hidden somewhere on a semicircle.
+
+The rules are those of Dorfman, Shenfeld & Tamar, "Offline meta reinforcement learning:
+identifiability challenges and effective data collection strategies" (NeurIPS 2021), in
+its code (https://github.com/Rondorf/BOReL).
+
+1. The action, clipped to ± `max_force`, moves the robot.
+2. The robot is rewarded for being within `goal_radius` of the goal; or, with
+   `dense_reward`, it pays the distance to the goal.
+3. The goal is not observed: what an agent knows of it is in the rewards that it got.
+"""
+
+import math
+from typing import Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Bool, Float, Int32, Key
+
+from ..._environment import AbstractEnvironment, AbstractState, Transition
+from ..._parameters import Choice, Flag, Integer, Real
+from ...spaces import Box
+
+
+class PointRobotState(AbstractState):
+    """Where the robot and the goal are, and what happened in the step before."""
+
+    position: Float[Array, "2"]
+    goal: Float[Array, "2"]
+    last_action: Float[Array, "2"]
+    last_reward: Float[Array, ""]
+    time: Int32[Array, ""]
+
+
+class PointRobot(
+    AbstractEnvironment[
+        PointRobotState, Float[Array, "2"], Float[Array, " observations"]
+    ]
+):
+    """Find a goal that is hidden on a semicircle.
+
+    **Observation:** six numbers with `observation="history"`; only the first two of
+    them with `observation="position"`.
+
+    | index | meaning | range |
+    | --- | --- | --- |
+    | 0, 1 | x and y of the robot | unbounded |
+    | 2 | reward of the step before; 0 at the start | at most 1 |
+    | 3, 4 | move of the step before; 0 at the start | ± `max_force` |
+    | 5 | time since the start; with `normalize_time` it grows from -1 to 1 at `max_steps`, otherwise it is the number of steps | |
+
+    **Action:** two numbers in ± `max_force`, the move in x and in y.
+
+    **Reward:** 1 where the robot is within `goal_radius` of the goal after its move,
+    otherwise 0. With `dense_reward`, minus the distance to the goal.
+
+    **Start:** the robot is uniform in a rectangle (`start="rectangle"`), or in that
+    rectangle outside of the ring within `goal_radius` of the full circle
+    (`"off_circle"`), or in the middle of the circle (`"center"`), or in the half disc at
+    an angle and a distance that are both uniform (`"half_disc"`). The goal is at `goal`;
+    where that is None, it is drawn for the episode, uniform on the semicircle.
+
+    **Episode end:** never terminates; truncated after `max_steps`.
+
+    **Source:** Dorfman, Shenfeld & Tamar (2021),
+    [BOReL](https://github.com/Rondorf/BOReL).
+    """  # noqa: E501
+
+    max_force: Float[Array, ""] = eqx.field(
+        default=0.1, converter=Real("Furthest move along an axis.", minimum=0)
+    )
+    circle_radius: Float[Array, ""] = eqx.field(
+        default=1.0, converter=Real("Radius of the semicircle.", minimum=0)
+    )
+    goal_radius: Float[Array, ""] = eqx.field(
+        default=0.2,
+        converter=Real("Distance at which the goal counts as reached.", minimum=0),
+    )
+    goal: Float[Array, "2"] | None = eqx.field(
+        default=None,
+        converter=Real(
+            "Where the goal is; None draws it for every episode.",
+            shape=(2,),
+            optional=True,
+        ),
+    )
+    start_low: Float[Array, "2"] = eqx.field(
+        default=(-1.5, -0.5),
+        converter=Real("Lower left corner of the start rectangle.", shape=(2,)),
+    )
+    start_high: Float[Array, "2"] = eqx.field(
+        default=(1.5, 1.5),
+        converter=Real("Upper right corner of the start rectangle.", shape=(2,)),
+    )
+    max_steps: Int32[Array, ""] = eqx.field(
+        default=100,
+        converter=Integer(
+            "Number of steps after which an episode is truncated.", minimum=1
+        ),
+    )
+    start: Literal["rectangle", "off_circle", "center", "half_disc"] = eqx.field(
+        default="rectangle",
+        static=True,
+        converter=Choice(
+            "Where the robot starts.", "rectangle", "off_circle", "center", "half_disc"
+        ),
+    )
+    dense_reward: bool = eqx.field(
+        default=False,
+        static=True,
+        converter=Flag("Whether the reward is minus the distance to the goal."),
+    )
+    observation: Literal["history", "position"] = eqx.field(
+        default="history",
+        static=True,
+        converter=Choice("What the agent sees.", "history", "position"),
+    )
+    normalize_time: bool = eqx.field(
+        default=True,
+        static=True,
+        converter=Flag("Whether the observed time goes from -1 to 1."),
+    )
+
+    @staticmethod
+    def random_goal(
+        key: Key[Array, ""], circle_radius: float | Float[Array, ""] = 1.0
+    ) -> Float[Array, "2"]:
+        """Draws a goal, uniform on the semicircle.
+
+        **Arguments:**
+
+        - `key`: a JAX PRNG key.
+        - `circle_radius`: the radius of the semicircle.
+
+        **Returns:**
+
+        A goal for `PointRobot(goal=...)`.
+        """
+        return _on_circle(circle_radius, math.pi * jr.uniform(key))
+
+    def initial_state(self, key: Key[Array, ""]) -> PointRobotState:
+        angle, *uniform = jr.uniform(key, (3,))
+        if self.goal is None:
+            goal = _on_circle(self.circle_radius, math.pi * angle)
+        else:
+            goal = self.goal
+        return PointRobotState(
+            position=self._draw_position(key, jnp.stack(uniform)),
+            goal=goal,
+            last_action=jnp.zeros_like(goal),
+            last_reward=jnp.zeros_like(angle),
+            time=jnp.int32(0),
+        )
+
+    def _draw_position(
+        self, key: Key[Array, ""], uniform: Float[Array, "2"]
+    ) -> Float[Array, "2"]:
+        if self.start == "center":
+            return jnp.zeros_like(uniform)
+        if self.start == "half_disc":
+            return _on_circle(self.circle_radius * uniform[0], math.pi * uniform[1])
+        size = self.start_high - self.start_low
+        position = self.start_low + size * uniform
+        if self.start == "rectangle":
+            return position
+
+        def redraw(carry):
+            n, _ = carry
+            uniform = jr.uniform(jr.fold_in(key, n), (2,))
+            return n + 1, self.start_low + size * uniform
+
+        # From the third counter on: the first three made the numbers of the episode.
+        _, position = jax.lax.while_loop(
+            lambda carry: self._is_near_circle(carry[1]),
+            redraw,
+            (jnp.uint32(3), position),
+        )
+        return position
+
+    def _is_near_circle(self, position: Float[Array, "2"]) -> Bool[Array, ""]:
+        return jnp.abs(_norm(position) - self.circle_radius) <= self.goal_radius
+
+    def transition(
+        self, key: Key[Array, ""], state: PointRobotState, action: Float[Array, "2"]
+    ) -> Transition[PointRobotState]:
+        del key
+        action = jnp.clip(action, -self.max_force, self.max_force)
+        position = state.position + action
+        distance = _norm(position - state.goal)
+        if self.dense_reward:
+            reward = -distance
+        else:
+            reward = (distance <= self.goal_radius).astype(distance.dtype)
+        state = PointRobotState(
+            position=position,
+            goal=state.goal,
+            last_action=action,
+            last_reward=reward,
+            time=state.time + 1,
+        )
+        return Transition(state, reward, jnp.array(False))
+
+    def observe(self, state: PointRobotState) -> Float[Array, " observations"]:
+        if self.observation == "position":
+            return state.position
+        time = state.time.astype(state.position.dtype)
+        if self.normalize_time:
+            # At the limit, a rounded quotient could lie above 1.
+            time = 2 * jnp.minimum(time / self.max_steps, 1) - 1
+        return jnp.concatenate(
+            [
+                state.position,
+                state.last_reward[None],
+                state.last_action,
+                time[None],
+            ]
+        )
+
+    @property
+    def action_space(self) -> Box:
+        return Box(-self.max_force, self.max_force, (2,))
+
+    @property
+    def observation_space(self) -> Box:
+        infinity = jnp.full_like(self.max_force, jnp.inf)
+        if self.observation == "position":
+            return Box(-infinity, infinity, (2,))
+        one, zero = jnp.ones_like(infinity), jnp.zeros_like(infinity)
+        reward = (-infinity, zero) if self.dense_reward else (zero, one)
+        if self.normalize_time:
+            time = (-one, one)
+        else:
+            time = (zero, self.max_steps.astype(infinity.dtype))
+        bounds = [(-infinity, infinity)] * 2 + [reward]
+        bounds += [(-self.max_force, self.max_force)] * 2 + [time]
+        low, high = zip(*bounds, strict=True)
+        return Box(jnp.stack(low), jnp.stack(high))
+
+
+def _on_circle(
+    radius: float | Float[Array, ""], angle: Float[Array, ""]
+) -> Float[Array, "2"]:
+    return radius * jnp.stack([jnp.cos(angle), jnp.sin(angle)])
+
+
+def _norm(vector: Float[Array, "2"]) -> Float[Array, ""]:
+    """The length of a vector; its gradient is 0, not NaN, at the origin."""
+    square = jnp.sum(vector**2)
+    is_zero = square == 0
+    return jnp.where(is_zero, 0.0, jnp.sqrt(jnp.where(is_zero, 1.0, square)))

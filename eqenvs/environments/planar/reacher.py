@@ -1,0 +1,135 @@
+"""Reacher: an arm with several joints reaches for a goal in the plane.
+
+The rules are those of Lenton et al., "Ivy: templated deep learning for inter-framework
+portability" (2021), in its `ivy_gym` (https://github.com/unifyai/gym).
+
+1. The action gives every joint an angular acceleration.
+2. One step of the semi-implicit Euler method turns the joints: first their velocities
+   change, then their angles, with the new velocities.
+3. Every segment of the arm is 1 m long, and its angle is counted from the x axis, not
+   from the segment before it. The reward is high when the arm's end is at the goal.
+"""
+
+import math
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, Int32, Key
+
+from ..._environment import AbstractEnvironment, AbstractState, Transition
+from ..._parameters import Count, Integer, Real
+from ...spaces import Box
+
+
+class ReacherState(AbstractState):
+    """How the arm's segments point and turn, and where the goal is."""
+
+    angles: Float[Array, " joints"]
+    angular_velocities: Float[Array, " joints"]
+    goal: Float[Array, "2"]
+    time: Int32[Array, ""]
+
+
+class Reacher(
+    AbstractEnvironment[
+        ReacherState, Float[Array, " joints"], Float[Array, " observations"]
+    ]
+):
+    """Reach for a goal with an arm.
+
+    **Observation:** `3 * num_joints + 2` numbers; the goal lies in ± `num_joints`.
+
+    | index | meaning | unit |
+    | --- | --- | --- |
+    | the first `num_joints` | cosines of the angles of the segments | |
+    | the next `num_joints` | sines of the angles | |
+    | the next `num_joints` | angular velocities | rad/s |
+    | the last 2 | x and y of the goal | m |
+
+    **Action:** `num_joints` numbers in ± 1, the torques of the joints.
+
+    **Reward:** `exp(-goal_sharpness * d**2)` at every step, where `d` is the distance
+    between the end of the arm and the goal after the move.
+
+    **Start:** angles uniform in ± π, angular velocities in ± 1, and both coordinates of
+    the goal in ± `num_joints`.
+
+    **Episode end:** never terminates; truncated after `max_steps`.
+
+    **Source:** Lenton et al. (2021), [ivy_gym](https://github.com/unifyai/gym).
+    """
+
+    torque_scale: Float[Array, ""] = eqx.field(
+        default=1.0,
+        converter=Real("Angular acceleration for an action of 1.", unit="rad/s²"),
+    )
+    time_delta: Float[Array, ""] = eqx.field(
+        default=0.05, converter=Real("Time that one step takes.", unit="s", minimum=0)
+    )
+    goal_sharpness: Float[Array, ""] = eqx.field(
+        default=1.0,
+        converter=Real(
+            "How fast the reward falls with the squared distance to the goal.",
+            unit="1/m²",
+            minimum=0,
+        ),
+    )
+    max_steps: Int32[Array, ""] = eqx.field(
+        default=100,
+        converter=Integer(
+            "Number of steps after which an episode is truncated.", minimum=1
+        ),
+    )
+    num_joints: int = eqx.field(
+        default=2, static=True, converter=Count("Number of joints of the arm.")
+    )
+
+    def initial_state(self, key: Key[Array, ""]) -> ReacherState:
+        n = self.num_joints
+        numbers = jr.uniform(key, (2 * n + 2,), minval=-1.0, maxval=1.0)
+        return ReacherState(
+            angles=math.pi * numbers[:n],
+            angular_velocities=numbers[n : 2 * n],
+            goal=n * numbers[2 * n :],
+            time=jnp.int32(0),
+        )
+
+    def transition(
+        self, key: Key[Array, ""], state: ReacherState, action: Float[Array, " joints"]
+    ) -> Transition[ReacherState]:
+        del key
+        velocities = (
+            state.angular_velocities + self.time_delta * self.torque_scale * action
+        )
+        angles = state.angles + self.time_delta * velocities
+        x = jnp.sum(jnp.cos(angles)) - state.goal[0]
+        y = jnp.sum(jnp.sin(angles)) - state.goal[1]
+        reward = jnp.exp(-self.goal_sharpness * (x**2 + y**2))
+        state = ReacherState(
+            angles=angles,
+            angular_velocities=velocities,
+            goal=state.goal,
+            time=state.time + 1,
+        )
+        return Transition(state, reward, jnp.array(False))
+
+    def observe(self, state: ReacherState) -> Float[Array, " observations"]:
+        return jnp.concatenate(
+            [
+                jnp.cos(state.angles),
+                jnp.sin(state.angles),
+                state.angular_velocities,
+                state.goal,
+            ]
+        )
+
+    @property
+    def action_space(self) -> Box:
+        return Box(-1.0, 1.0, (self.num_joints,))
+
+    @property
+    def observation_space(self) -> Box:
+        n = self.num_joints
+        high = jnp.array(2 * n * [1.0] + n * [math.inf] + 2 * [n], dtype=float)
+        return Box(-high, high)
