@@ -26,9 +26,15 @@ from .environments.bsuite import (
     SimpleBandit as SimpleBandit,
     UmbrellaChain as UmbrellaChain,
 )
-from .environments.classic_control import CartPole as CartPole
+from .environments.classic_control import (
+    Acrobot as Acrobot,
+    CartPole as CartPole,
+    ContinuousMountainCar as ContinuousMountainCar,
+    MountainCar as MountainCar,
+    Pendulum as Pendulum,
+)
 from .environments.mazes import FourRooms as FourRooms, FrozenLake as FrozenLake
-from .environments.minatar import Asterix as Asterix
+from .environments.minatar import Asterix as Asterix, Freeway as Freeway
 from .environments.planar import (
     PointRobot as PointRobot,
     Reacher as Reacher,
@@ -37,6 +43,10 @@ from .environments.planar import (
 
 
 register("CartPole-v1", CartPole)
+register("Pendulum-v1", Pendulum)
+register("Acrobot-v1", Acrobot)
+register("MountainCar-v0", MountainCar)
+register("MountainCarContinuous-v0", ContinuousMountainCar)
 register("FrozenLake-misc", FrozenLake)
 register("FourRooms-misc", FourRooms)
 register("Reacher-misc", Reacher)
@@ -52,3 +62,4 @@ register("SimpleBandit-bsuite", SimpleBandit)
 register("BernoulliBandit-misc", BernoulliBandit)
 register("GaussianBandit-misc", GaussianBandit)
 register("Asterix-MinAtar", Asterix)
+register("Freeway-MinAtar", Freeway)
