@@ -222,14 +222,14 @@ class Asterix(
     def observe(self, state: AsterixState) -> Bool[Array, "10 10 4"]:
         entities = state.entities
         back = entities.x - jnp.where(entities.moves_right, 1, -1)
-        has_trail = entities.is_present & (back >= 0) & (back <= 9)
-        # A row has 40 entries, cell by cell, and at most three of them are true.
+        # A row has 40 entries, cell by cell, and at most three of them are true. What
+        # is not on the row, as the trail of an entity that came in, is none of the 40.
         player = jnp.where(
             jnp.arange(10) == state.player_y, 4 * state.player_x + PLAYER, -1
         )
         channel = jnp.where(entities.is_gold, GOLD, ENEMY)
         entity = jnp.where(entities.is_present, 4 * entities.x + channel, -1)
-        trail = jnp.where(has_trail, 4 * back + TRAIL, -1)
+        trail = jnp.where(entities.is_present, 4 * back + TRAIL, -1)
         true_entries = (player, _on_all_rows(entity), _on_all_rows(trail))
         player, entity, trail = (entry[:, None] for entry in true_entries)
         entries = jnp.arange(40)
