@@ -16,11 +16,13 @@ def observe_pull(
     normalize_time: bool,
 ) -> Float[Array, " numbers"]:
     """The last reward, the last action, one-hot, and the time."""
-    seen = 2 * (time / max_steps) - 1 if normalize_time else time
+    seen = time.astype(float)
+    if normalize_time:
+        # Times the reciprocal, as a compiler that knows `max_steps` does it anyway: so
+        # it is rounded in the same way by one that does not.
+        seen = (2 * time - max_steps).astype(float) * (1 / max_steps.astype(float))
     one_hot = jnp.arange(num_arms) == action
-    return jnp.concatenate(
-        [reward[None], one_hot.astype(reward.dtype), seen.astype(reward.dtype)[None]]
-    )
+    return jnp.concatenate([reward[None], one_hot.astype(reward.dtype), seen[None]])
 
 
 def space_of_pulls(

@@ -18,6 +18,7 @@ right corner adds a standard normal number to the reward.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any, cast, NamedTuple
 
 import equinox as eqx
@@ -111,7 +112,7 @@ class DeepSea(
         self,
         size: int | None = None,
         *,
-        action_mapping: ArrayLike | None = None,
+        action_mapping: ArrayLike | Sequence[Any] | None = None,
         mapping_seed: int | None = None,
         key: Any = None,
         randomize_actions: bool = True,

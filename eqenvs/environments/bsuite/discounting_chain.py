@@ -23,6 +23,7 @@ from ..._parameters import Integer, Real
 from ...random import below
 from ...spaces import Box, Discrete
 from ._mapping import choose_mapping
+from ._time import fraction
 
 
 class DiscountingChainState(AbstractState):
@@ -138,7 +139,7 @@ class DiscountingChain(
         return Transition(state, reward, state.time == self.episode_length)
 
     def observe(self, state: DiscountingChainState) -> Float[Array, " 2"]:
-        time = state.time / self.episode_length
+        time = fraction(state.time, self.episode_length)
         return jnp.stack([state.context.astype(time.dtype), time])
 
     @property

@@ -24,6 +24,7 @@ from ..._parameters import Count, Integer
 from ...random import scale_bits
 from ...spaces import Box, Discrete
 from ._coins import fair_coins, words_for
+from ._time import fraction
 
 
 class MemoryChainState(AbstractState):
@@ -103,7 +104,7 @@ class MemoryChain(
 
     def observe(self, state: MemoryChainState) -> Float[Array, " numbers"]:
         clock = jnp.maximum(state.time - 1, 0)
-        time_left = 1 - clock / self.memory_length
+        time_left = fraction(self.memory_length - clock, self.memory_length)
         query = jnp.where(clock == self.memory_length - 1, state.query, 0)
         context = jnp.where(clock == 0, jnp.where(state.context, 1, -1), 0)
         return jnp.concatenate(

@@ -10,6 +10,7 @@ https://github.com/google-deepmind/bsuite).
 """
 
 import os
+from collections.abc import Sequence
 from typing import Any, cast, Literal
 
 import equinox as eqx
@@ -119,8 +120,8 @@ class MNISTBandit(
 
     def __init__(
         self,
-        images: ArrayLike | None = None,
-        labels: ArrayLike | None = None,
+        images: ArrayLike | Sequence[Any] | None = None,
+        labels: ArrayLike | Sequence[Any] | None = None,
         *,
         max_steps: ArrayLike = 1,
     ):
@@ -128,10 +129,12 @@ class MNISTBandit(
             images, labels = _read(None, "train", 1.0, signed=True)
         if images is None or labels is None:
             raise TypeError("MNISTBandit takes both images and labels, or neither.")
-        if np.shape(labels) != np.shape(images)[:1]:
+        images_shape = np.shape(cast(Any, images))
+        labels_shape = np.shape(cast(Any, labels))
+        if labels_shape != images_shape[:1]:
             raise ValueError(
                 "MNISTBandit.labels must have one entry for each image; got images of "
-                f"shape {np.shape(images)} and labels of shape {np.shape(labels)}."
+                f"shape {images_shape} and labels of shape {labels_shape}."
             )
         self.images = cast(Array, images)
         self.labels = cast(Array, labels)
@@ -218,5 +221,9 @@ def _read(
         raise ValueError(f"fraction must be above 0 and at most 1; got {fraction!r}.")
     images, labels = _mnist_files.load(directory, split)
     size = int(fraction * len(labels))
+    if size == 0:
+        raise ValueError(
+            f"fraction={fraction!r} keeps none of the {len(labels)} images."
+        )
     images = images[:size].view(np.int8) if signed else images[:size]
     return images, labels[:size]

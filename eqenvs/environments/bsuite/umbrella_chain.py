@@ -20,6 +20,7 @@ from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ..._parameters import Count, Integer
 from ...spaces import Box, Discrete
 from ._coins import fair_coins, words_for
+from ._time import fraction
 
 
 class UmbrellaChainState(AbstractState):
@@ -102,7 +103,7 @@ class UmbrellaChain(
         return fair_coins(words, num_coins)
 
     def observe(self, state: UmbrellaChainState) -> Float[Array, " numbers"]:
-        time_left = 1 - state.time / self.chain_length
+        time_left = fraction(self.chain_length - state.time, self.chain_length)
         umbrella = jnp.stack([state.need_umbrella, state.has_umbrella])
         return jnp.concatenate(
             [
