@@ -17,7 +17,7 @@ from typing import Literal
 import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, Bool, Float, Int32, Key
+from jaxtyping import Array, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ..._parameters import Choice, Flag, Integer, Real
@@ -134,12 +134,12 @@ class CartPole(
         else:
             x = state.x + dt * x_dot
             theta = state.theta + dt * theta_dot
-        has_fallen = self._has_fallen(x, theta)
+        leans = jnp.abs(theta) > self.theta_threshold
+        has_fallen = (jnp.abs(x) > self.x_threshold) | leans
         if self.sutton_barto_reward:
             reward = jnp.where(has_fallen, -1.0, 0.0)
         else:
-            # A state that had already terminated pays nothing more.
-            reward = jnp.where(self._has_fallen(state.x, state.theta), 0.0, 1.0)
+            reward = jnp.array(1.0)
         state = CartPoleState(
             x=x, x_dot=x_dot, theta=theta, theta_dot=theta_dot, time=state.time + 1
         )
@@ -156,10 +156,6 @@ class CartPole(
             self.pole_half_length * (4 / 3 - self.pole_mass * cos**2 / mass)
         )
         return push - moment * theta_acceleration * cos / mass, theta_acceleration
-
-    def _has_fallen(self, x: Float[Array, ""], theta: Float[Array, ""]):
-        leans: Bool[Array, ""] = jnp.abs(theta) > self.theta_threshold
-        return (jnp.abs(x) > self.x_threshold) | leans
 
     def observe(self, state: CartPoleState) -> Float[Array, " 4"]:
         return jnp.stack([state.x, state.x_dot, state.theta, state.theta_dot])
