@@ -12,6 +12,14 @@ from ._registry import (
     register as register,
     registered as registered,
 )
+from ._rollout import (
+    evaluate as evaluate,
+    Evaluation as Evaluation,
+    population_rollout as population_rollout,
+    Rollout as Rollout,
+    rollout as rollout,
+    Trajectory as Trajectory,
+)
 from ._vector import VectorEnvironment as VectorEnvironment
 from .environments.bandits import (
     BernoulliBandit as BernoulliBandit,
@@ -34,7 +42,11 @@ from .environments.classic_control import (
     Pendulum as Pendulum,
 )
 from .environments.mazes import FourRooms as FourRooms, FrozenLake as FrozenLake
-from .environments.minatar import Asterix as Asterix, Freeway as Freeway
+from .environments.minatar import (
+    Asterix as Asterix,
+    Freeway as Freeway,
+    Seaquest as Seaquest,
+)
 from .environments.planar import (
     PointRobot as PointRobot,
     Reacher as Reacher,
@@ -63,3 +75,4 @@ register("BernoulliBandit-misc", BernoulliBandit)
 register("GaussianBandit-misc", GaussianBandit)
 register("Asterix-MinAtar", Asterix)
 register("Freeway-MinAtar", Freeway)
+register("Seaquest-MinAtar", Seaquest)
