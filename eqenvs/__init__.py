@@ -41,7 +41,11 @@ from .environments.classic_control import (
     MountainCar as MountainCar,
     Pendulum as Pendulum,
 )
-from .environments.mazes import FourRooms as FourRooms, FrozenLake as FrozenLake
+from .environments.mazes import (
+    FourRooms as FourRooms,
+    FrozenLake as FrozenLake,
+    MetaMaze as MetaMaze,
+)
 from .environments.minatar import (
     Asterix as Asterix,
     Freeway as Freeway,
@@ -76,3 +80,4 @@ register("GaussianBandit-misc", GaussianBandit)
 register("Asterix-MinAtar", Asterix)
 register("Freeway-MinAtar", Freeway)
 register("Seaquest-MinAtar", Seaquest)
+register("MetaMaze-misc", MetaMaze)
