@@ -5,9 +5,7 @@ loop (`reset`, `step`, the time limit, the automatic reset) is written here, onc
 """
 
 import abc
-import difflib
 import functools as ft
-import inspect
 from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, TYPE_CHECKING, TypeVar
 
@@ -20,7 +18,7 @@ import numpy as np
 from equinox import AbstractVar
 from jaxtyping import Array, Bool, Float, Int32, Key, UInt8, UInt32
 
-from ._parameters import describe_parameters
+from ._parameters import AbstractParametric
 from .spaces import AbstractSpace, hold_scalars
 
 
@@ -128,7 +126,7 @@ else:
     _loop_method = _LoopMethod
 
 
-class AbstractEnvironment(eqx.Module, Generic[State, Action, Observation]):
+class AbstractEnvironment(AbstractParametric, Generic[State, Action, Observation]):
     """A Markov decision process, as a value.
 
     The fields are the parameters of the process. A subclass gives `initial_state`,
@@ -145,20 +143,6 @@ class AbstractEnvironment(eqx.Module, Generic[State, Action, Observation]):
     """
 
     max_steps: AbstractVar[Int32[Array, ""]]
-
-    def __init_subclass__(cls, **kwargs: Any):
-        super().__init_subclass__(**kwargs)
-        for base in cls.__mro__[1:]:
-            if issubclass(base, AbstractEnvironment) and not _is_abstract(base):
-                raise TypeError(
-                    f"{cls.__name__} cannot subclass {base.__name__}: a concrete "
-                    "environment is final. Wrap it, or subclass an abstract class."
-                )
-        describe_parameters(cls)
-
-    def __new__(cls, *args: Any, **kwargs: Any):
-        _check_arguments(cls, args, kwargs)
-        return super().__new__(cls, *args, **kwargs)
 
     # The process: what an author writes.
 
@@ -433,30 +417,3 @@ def _scalar(env: AbstractEnvironment, name: str, value: Any, dtype: type) -> Arr
             f"the shape {value.shape}."
         )
     return value
-
-
-def _is_abstract(cls: type) -> bool:
-    # `Generic` makes classes such as `AbstractEnvironment[S, A, O]` no new types, so
-    # the name is enough.
-    return cls.__name__.lstrip("_").startswith("Abstract")
-
-
-def _check_arguments(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Raises if a keyword is not a parameter of `cls`, naming those that are."""
-    del args  # Python's own message about these is good.
-    parameters = inspect.signature(cls).parameters
-    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        return
-    for name in kwargs:
-        if name not in parameters:
-            raise TypeError(unknown_parameter(cls.__name__, name, list(parameters)))
-
-
-def unknown_parameter(owner: str, name: str, allowed: list[str]) -> str:
-    """The error message for a parameter that does not exist."""
-    close = difflib.get_close_matches(name, allowed, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    return (
-        f"{owner} has no parameter {name!r}.{hint} Its parameters are: "
-        f"{', '.join(allowed)}."
-    )

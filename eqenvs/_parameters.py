@@ -15,10 +15,12 @@ The error messages, the *Arguments* section of the class's docstring and
 """
 
 import dataclasses
+import difflib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.core
 import jax.numpy as jnp
@@ -185,29 +187,79 @@ class Choice(AbstractParameter):
         return value
 
 
-def declared_parameters(cls: type) -> dict[str, dataclasses.Field[Any]]:
-    """The fields with a description that are declared in the class `cls` itself.
+class AbstractParametric(eqx.Module):
+    """A module whose fields are parameters with a description.
 
-    Works before the class becomes a dataclass, while its fields still stand in its
-    namespace.
+    A concrete subclass is final, knows its parameters by name in its error messages,
+    and has an *Arguments* section in its docstring made from their descriptions.
     """
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        for base in cls.__mro__[1:]:
+            if issubclass(base, AbstractParametric) and not _is_abstract(base):
+                raise TypeError(
+                    f"{cls.__name__} cannot subclass {base.__name__}, which is "
+                    "concrete and therefore final. Wrap it, or subclass an abstract "
+                    "class."
+                )
+        _describe_parameters(cls)
+
+    def __new__(cls, *args: Any, **kwargs: Any):
+        parameters = inspect.signature(cls).parameters
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            for name in kwargs:
+                if name not in parameters:
+                    raise TypeError(unknown_parameter(cls.__name__, name, parameters))
+        return super().__new__(cls, *args, **kwargs)
+
+
+def _is_abstract(cls: type) -> bool:
+    return cls.__name__.lstrip("_").startswith("Abstract")
+
+
+def unknown_parameter(owner: str, name: str, allowed: Iterable[str]) -> str:
+    """The error message for a parameter that does not exist."""
+    allowed = list(allowed)
+    close = difflib.get_close_matches(name, allowed, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return (
+        f"{owner} has no parameter {name!r}.{hint} Its parameters are: "
+        f"{', '.join(allowed)}."
+    )
+
+
+def parameters_of(cls: type) -> dict[str, dataclasses.Field[Any]]:
+    """The fields of a class that have a description, by name."""
     return {
+        field.name: field
+        for field in dataclasses.fields(cls)
+        if isinstance(field.metadata.get("converter"), AbstractParameter)
+    }
+
+
+def _describe_parameters(cls: type) -> None:
+    # The class is being created, and is no dataclass yet: its fields still stand in
+    # its namespace.
+    parameters = {
         name: value
         for name, value in vars(cls).items()
         if isinstance(value, dataclasses.Field)
         and isinstance(value.metadata.get("converter"), AbstractParameter)
     }
-
-
-def describe_parameters(cls: type) -> None:
-    """Tells the parameters of a class that is being created their names, and writes
-    the *Arguments* section of its docstring, unless it has one."""
-    parameters = declared_parameters(cls)
     for name, field in parameters.items():
         field.metadata["converter"].name = f"{cls.__name__}.{name}"
     doc = inspect.cleandoc(cls.__doc__ or "")
     if parameters and "**Arguments:**" not in doc:
         cls.__doc__ = f"{doc}\n\n{_arguments_section(parameters)}"
+
+
+def describe_default(field: dataclasses.Field[Any]) -> str:
+    """The default of a field as a user would write it; empty if there is none."""
+    if field.default is dataclasses.MISSING:
+        return ""
+    default = field.default
+    return f"{default:.6g}" if isinstance(default, float) else repr(default)
 
 
 def _arguments_section(parameters: Mapping[str, dataclasses.Field[Any]]) -> str:
@@ -216,9 +268,7 @@ def _arguments_section(parameters: Mapping[str, dataclasses.Field[Any]]) -> str:
         parameter = field.metadata["converter"]
         details = [f"Unit: {parameter.unit}."] if parameter.unit else []
         details.append(f"Allowed: {parameter.allowed}.")
-        if field.default is not dataclasses.MISSING:
-            default = field.default
-            text = f"{default:.6g}" if isinstance(default, float) else repr(default)
-            details.append(f"Default: `{text}`.")
+        if default := describe_default(field):
+            details.append(f"Default: `{default}`.")
         lines.append(f"- `{name}`: {parameter.description} {' '.join(details)}")
     return "**Arguments:**\n\n" + "\n".join(lines)

@@ -6,7 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from ._environment import AbstractEnvironment, unknown_parameter
+from ._environment import AbstractEnvironment
+from ._parameters import unknown_parameter
 
 
 _registry: dict[str, str | Callable[..., AbstractEnvironment]] = {}
@@ -94,5 +95,5 @@ def make(id: str, **parameters: Any) -> AbstractEnvironment:
     if not any(p.kind is p.VAR_KEYWORD for p in allowed.values()):
         for name in parameters:
             if name not in allowed:
-                raise TypeError(unknown_parameter(id, name, list(allowed)))
+                raise TypeError(unknown_parameter(id, name, allowed))
     return factory(**parameters)
