@@ -18,6 +18,7 @@ import numpy as np
 from equinox import AbstractVar
 from jaxtyping import Array, Bool, Float, Int32, Key, UInt8, UInt32
 
+from ._checks import check_key
 from ._parameters import AbstractParametric
 from .spaces import AbstractSpace, hold_scalars
 
@@ -336,39 +337,6 @@ def reset_key(key: Key[Array, ""]) -> Key[Array, ""]:
 def select(pred: Bool[Array, ""], on_true: State, on_false: State) -> State:
     """One of two states, leaf by leaf."""
     return jax.tree.map(lambda x, y: jax.lax.select(pred, x, y), on_true, on_false)
-
-
-def check_key(key: Any, caller: str) -> Key[Array, ""]:
-    """Returns `key` as a typed key, or raises if it is not exactly one key."""
-    fix = f"`{caller}` takes one JAX PRNG key as its first argument, such as "
-    fix += "`jax.random.key(0)`"
-    if not isinstance(key, jax.Array | np.ndarray):
-        raise TypeError(f"{fix}; got {key!r}.")
-    if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
-        if key.dtype != np.uint32:
-            raise TypeError(f"{fix}; got an array of dtype {key.dtype}.")
-        if key.ndim == 0:
-            raise TypeError(f"{fix}; got a number.")
-        key = _wrap_raw_key(key, fix)
-    key = jnp.asarray(key)
-    if key.shape != ():
-        raise ValueError(
-            f"{fix}; got an array of keys of shape {key.shape}. (For a batch, use "
-            f"`jax.vmap(env.{caller})`, or `VectorEnvironment` with one key.)"
-        )
-    return key
-
-
-def _wrap_raw_key(key: Any, fix: str) -> Key[Array, "..."]:
-    try:
-        return jr.wrap_key_data(jnp.asarray(key))
-    except (TypeError, ValueError):
-        pass
-    # Not a key of the default implementation: 4 words make one of `rbg`, 2 of threefry.
-    impl = {4: "rbg", 2: "threefry2x32"}.get(key.shape[-1])
-    if impl is None:
-        raise TypeError(f"{fix}; got a uint32 array of shape {key.shape}.")
-    return jr.wrap_key_data(jnp.asarray(key), impl=impl)
 
 
 def check_state(

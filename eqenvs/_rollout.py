@@ -12,7 +12,8 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int32, PyTree
 
-from ._environment import AbstractEnvironment, check_key
+from ._checks import as_key, as_keys, check_count
+from ._environment import AbstractEnvironment
 from ._vector import VectorEnvironment
 
 
@@ -111,10 +112,10 @@ def rollout(
     _check_policy(policy)
     if num_steps is None:
         num_steps = _time_limit(env)
-    _check_count("num_steps", num_steps)
+    check_count("num_steps", num_steps)
     if num_envs is not None:
-        _check_count("num_envs", num_envs)
-    keys = _as_keys(key)
+        check_count("num_envs", num_envs)
+    keys = as_keys(key, "rollout")
     play = ft.partial(
         _rollout,
         num_steps=int(num_steps),
@@ -198,10 +199,8 @@ def evaluate(
     A [`eqenvs.Evaluation`][] of exactly that many episodes.
     """
     _check_policy(policy)
-    _check_count("num_episodes", num_episodes)
-    key = _as_keys(key)
-    if key.ndim != 0:
-        raise ValueError(f"key must be one key; got an array of shape {key.shape}.")
+    check_count("num_episodes", num_episodes)
+    key = as_key(key, "evaluate")
     return _evaluate(env, policy, key, initial_carry, num_episodes=int(num_episodes))
 
 
@@ -343,32 +342,12 @@ def _evaluate(
     return Evaluation(lanes.episode_return, lanes.episode_length)
 
 
-def _as_keys(key: Any) -> Array:
-    """A key or an array of keys, made from an integer if that is what was given."""
-    if isinstance(key, int | np.integer) and not isinstance(key, bool):
-        return jr.key(int(key))
-    if isinstance(key, jax.Array | np.ndarray):
-        is_typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
-        if is_typed and key.ndim == 1:
-            return jnp.asarray(key)
-        if not is_typed and key.dtype == np.uint32 and key.ndim == 2:
-            return jax.vmap(lambda k: check_key(k, "rollout"))(jnp.asarray(key))
-    return check_key(key, "rollout")
-
-
 def _check_policy(policy: Any) -> None:
     if policy is not None and not callable(policy):
         raise TypeError(
             "policy must be a callable `policy(key, observation) -> action`, or None "
             f"for random actions; got {policy!r}."
         )
-
-
-def _check_count(name: str, count: Any) -> None:
-    if isinstance(count, bool) or not isinstance(count, int | np.integer):
-        raise TypeError(f"{name} must be an integer; got {count!r}.")
-    if count < 1:
-        raise ValueError(f"{name} must be at least 1; got {count}.")
 
 
 def _time_limit(env: AbstractEnvironment) -> int:

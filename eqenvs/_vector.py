@@ -12,11 +12,11 @@ import jax.tree_util as jtu
 import numpy as np
 from jaxtyping import Array, Bool, Int32, Key, PyTree, UInt32
 
+from ._checks import check_count, check_key
 from ._environment import (
     AbstractEnvironment,
     Action,
     advance,
-    check_key,
     check_state,
     draw_initial_state,
     Observation,
@@ -56,10 +56,7 @@ class VectorEnvironment(eqx.Module, Generic[State, Action, Observation]):
         """
         if not isinstance(env, AbstractEnvironment):
             raise TypeError(f"env must be an environment; got {env!r}.")
-        if isinstance(num_envs, bool) or not isinstance(num_envs, int | np.integer):
-            raise TypeError(f"num_envs must be an integer; got {num_envs!r}.")
-        if num_envs < 1:
-            raise ValueError(f"num_envs must be at least 1; got {num_envs}.")
+        check_count("num_envs", num_envs)
         if env.max_steps.ndim > 1 or env.max_steps.shape not in ((), (num_envs,)):
             raise ValueError(
                 "the leaves of a batched env must have one leading axis, of size "

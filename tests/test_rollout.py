@@ -221,7 +221,7 @@ def test_mistakes(unchecked):
         evaluate(env, None, jr.key(0), 0)
     with pytest.raises(TypeError, match="PRNG key"):
         rollout(env, None, "key")
-    with pytest.raises(ValueError, match="one key"):
+    with pytest.raises(ValueError, match="one JAX PRNG key"):
         evaluate(env, None, jr.split(jr.key(0)), 2)
     with pytest.raises(TypeError, match=r"action of CartPole must be in Discrete\(2\)"):
         rollout(env, lambda key, observation: observation[0], jr.key(0))
