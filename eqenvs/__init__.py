@@ -1,6 +1,11 @@
 """Reinforcement-learning environments for JAX in which an environment is a value."""
 
-from . import environments as environments, random as random, spaces as spaces
+from . import (
+    environments as environments,
+    parameters as parameters,
+    random as random,
+    spaces as spaces,
+)
 from ._environment import (
     AbstractEnvironment as AbstractEnvironment,
     AbstractState as AbstractState,
@@ -48,8 +53,10 @@ from .environments.mazes import (
 )
 from .environments.minatar import (
     Asterix as Asterix,
+    Breakout as Breakout,
     Freeway as Freeway,
     Seaquest as Seaquest,
+    SpaceInvaders as SpaceInvaders,
 )
 from .environments.planar import (
     PointRobot as PointRobot,
@@ -78,6 +85,8 @@ register("SimpleBandit-bsuite", SimpleBandit)
 register("BernoulliBandit-misc", BernoulliBandit)
 register("GaussianBandit-misc", GaussianBandit)
 register("Asterix-MinAtar", Asterix)
+register("Breakout-MinAtar", Breakout)
 register("Freeway-MinAtar", Freeway)
 register("Seaquest-MinAtar", Seaquest)
+register("SpaceInvaders-MinAtar", SpaceInvaders)
 register("MetaMaze-misc", MetaMaze)

@@ -40,7 +40,7 @@ within 10: 2 bullets.
 """
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -411,7 +411,7 @@ def _enter(state: SeaquestState, draw: Draw) -> Swimmers:
         old: Slots,
         enemy: Slots | np.uint32 = NO_SLOT,
         diver: Slots | np.uint32 = NO_SLOT,
-    ) -> Slots:
+    ) -> Any:
         shifted = (old & ~shifting) | ((old & shifting_from) >> 1)
         return shifted | (new_enemy & enemy) | (new_diver & diver)
 

@@ -1,0 +1,199 @@
+"""Breakout: keep the ball in play and break the bricks with it.
+
+The game is that of Young & Tian, "MinAtar: An Atari-Inspired Testbed for Thorough and
+Reproducible Reinforcement Learning Experiments" (2019, arXiv:1903.03176), and follows
+the rules of their package `minatar` (https://github.com/kenjyoung/MinAtar) one by one:
+
+1. The paddle, in the last row, moves one cell to the left or to the right.
+2. The ball moves one cell along a diagonal. At the side walls it stays in its column
+   and turns round sideways.
+3. At the top it stays in its row and turns round vertically.
+4. If otherwise there is a brick where it goes, the brick breaks for a reward of 1 and
+   the ball stays in its row and turns round vertically; but right after a step with a
+   brick in the way, the ball flies on through further bricks, and they stay whole.
+5. If otherwise it comes to the last row, new bricks take the place of a wall that is
+   all broken. If the paddle is in the column that the ball comes from, the ball stays
+   in its row and turns round vertically; if it is in the column that the ball goes to,
+   also sideways; otherwise the episode terminates.
+"""
+
+import equinox as eqx
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, Bool, Int32, Key, UInt32
+
+from ..._environment import AbstractEnvironment, AbstractState, Transition
+from ..._parameters import Flag, Integer
+from ...spaces import Box, Discrete
+
+
+SIZE = 10  # cells along each side of the screen
+PADDLE_ROW = 9
+BRICK_ROWS = range(1, 4)
+WALL = np.uint32(2 ** (SIZE * len(BRICK_ROWS)) - 1)  # all bricks
+
+CHANNELS = PADDLE, BALL, TRAIL, BRICK = range(4)
+
+
+class BreakoutState(AbstractState):
+    """The paddle, the ball, and the bricks, with a bit for each from left to right and
+    from the top down."""
+
+    paddle_x: Int32[Array, ""]
+    x: Int32[Array, ""]
+    y: Int32[Array, ""]
+    last_x: Int32[Array, ""]
+    last_y: Int32[Array, ""]
+    moves_right: Bool[Array, ""]
+    moves_down: Bool[Array, ""]
+    met_brick: Bool[Array, ""]
+    bricks: UInt32[Array, ""]
+    time: Int32[Array, ""]
+
+
+class Breakout(
+    AbstractEnvironment[BreakoutState, Int32[Array, ""], Bool[Array, "10 10 4"]]
+):
+    """Keep a ball in play with a paddle, and break bricks.
+
+    **Observation:** ten rows of ten cells with four channels, all booleans.
+
+    | channel | where it is true |
+    | --- | --- |
+    | 0 | the paddle |
+    | 1 | the ball |
+    | 2 | where the ball was one step before |
+    | 3 | bricks |
+
+    **Action:** `Discrete(3)`: 0 stays, 1 moves left, 2 right. Without
+    `minimal_actions`, `Discrete(6)`: 1 moves left, 3 right, all others stay.
+
+    **Reward:** 1 for a brick, otherwise 0.
+
+    **Start:** a whole wall of three rows of bricks; the ball comes from the left or the
+    right edge of the row below, with equal probability.
+
+    **Episode end:** terminates when the ball gets past the paddle; truncated after
+    `max_steps`.
+
+    **Source:** Young & Tian (2019), package `minatar`.
+    """
+
+    max_steps: Int32[Array, ""] = eqx.field(
+        default=1000,
+        converter=Integer(
+            "Number of steps after which an episode is truncated.", minimum=1
+        ),
+    )
+    minimal_actions: bool = eqx.field(
+        default=True,
+        static=True,
+        converter=Flag("Whether to leave out the actions that do nothing."),
+    )
+
+    def initial_state(self, key: Key[Array, ""]) -> BreakoutState:
+        from_left = jr.bits(key, dtype=jnp.uint32) >> 31 == 0
+        x = jnp.where(from_left, 0, SIZE - 1)
+        y = jnp.int32(BRICK_ROWS.stop - 1)
+        return BreakoutState(
+            paddle_x=jnp.int32(4),
+            x=x,
+            y=y,
+            last_x=x,
+            last_y=y,
+            moves_right=from_left,
+            moves_down=jnp.array(True),
+            met_brick=jnp.array(False),
+            bricks=jnp.uint32(WALL),
+            time=jnp.int32(0),
+        )
+
+    def transition(
+        self, key: Key[Array, ""], state: BreakoutState, action: Int32[Array, ""]
+    ) -> Transition[BreakoutState]:
+        del key
+        # Rule 1: the paddle.
+        left, right = (1, 2) if self.minimal_actions else (1, 3)
+        paddle_x = state.paddle_x + (action == right) - (action == left)
+        paddle_x = jnp.clip(paddle_x, 0, SIZE - 1)
+
+        # Rule 2: the ball, and the side walls.
+        x = state.x + jnp.where(state.moves_right, 1, -1)
+        y = state.y + jnp.where(state.moves_down, 1, -1)
+        at_side = (x < 0) | (x >= SIZE)
+        x = jnp.clip(x, 0, SIZE - 1)
+
+        # Rule 3: the top.
+        at_top = y < 0
+
+        # Rule 4: the bricks.
+        brick = _brick(x, y)
+        meets_brick = (state.bricks & brick) != 0
+        breaks = meets_brick & ~state.met_brick
+        bricks = jnp.where(breaks, state.bricks & ~brick, state.bricks)
+
+        # Rule 5: the last row.
+        at_bottom = y == PADDLE_ROW
+        bricks = jnp.where(at_bottom & (bricks == 0), WALL, bricks)
+        straight = at_bottom & (state.x == paddle_x)
+        slanted = at_bottom & ~straight & (x == paddle_x)
+
+        turns = at_top | breaks | straight | slanted
+        state = BreakoutState(
+            paddle_x=paddle_x,
+            x=x,
+            y=jnp.where(turns, state.y, y),
+            last_x=state.x,
+            last_y=state.y,
+            moves_right=state.moves_right ^ at_side ^ slanted,
+            moves_down=state.moves_down ^ turns,
+            met_brick=meets_brick,
+            bricks=bricks,
+            time=state.time + 1,
+        )
+        return Transition(state, breaks.astype(float), at_bottom & ~turns)
+
+    def observe(self, state: BreakoutState) -> Bool[Array, "10 10 4"]:
+        cells = np.arange(SIZE)
+
+        def bit(i, mask):
+            return jnp.asarray(mask).astype(jnp.uint32) << i
+
+        # A cell of a channel is occupied if its row and its column have a bit in
+        # common: one of the first ten for a brick, and one for each other thing.
+        shift = np.clip(SIZE * (cells - BRICK_ROWS.start), 0, 31)
+        has_bricks = np.isin(cells, BRICK_ROWS)
+        bricks = jnp.where(has_bricks, (state.bricks >> shift) & (2**SIZE - 1), 0)
+        rows = (
+            bricks.astype(jnp.uint32)
+            | bit(SIZE + PADDLE, cells == PADDLE_ROW)
+            | bit(SIZE + BALL, cells == state.y)
+            | bit(SIZE + TRAIL, cells == state.last_y)
+        )
+        cell = np.repeat(cells, len(CHANNELS))
+        channel = np.tile(CHANNELS, SIZE)
+        columns = (
+            jnp.asarray(np.where(channel == BRICK, 1 << cell, 0), jnp.uint32)
+            | bit(SIZE + PADDLE, (channel == PADDLE) & (cell == state.paddle_x))
+            | bit(SIZE + BALL, (channel == BALL) & (cell == state.x))
+            | bit(SIZE + TRAIL, (channel == TRAIL) & (cell == state.last_x))
+        )
+        # Two axes, not three: one longer loop for the compiler to vectorise.
+        return ((rows[:, None] & columns) != 0).reshape(SIZE, SIZE, len(CHANNELS))
+
+    @property
+    def action_space(self) -> Discrete:
+        return Discrete(3 if self.minimal_actions else 6)
+
+    @property
+    def observation_space(self) -> Box:
+        return Box(False, True, (SIZE, SIZE, len(CHANNELS)), dtype=bool)
+
+
+def _brick(x: Int32[Array, ""], y: Int32[Array, ""]) -> UInt32[Array, ""]:
+    """The bit of the brick at a place; none where bricks never are."""
+    row = y - BRICK_ROWS.start
+    is_brick_row = (row >= 0) & (row < len(BRICK_ROWS))
+    number = jnp.where(is_brick_row, SIZE * row + x, 0).astype(jnp.uint32)
+    return jnp.where(is_brick_row, jnp.uint32(1) << number, jnp.uint32(0))
