@@ -1,0 +1,273 @@
+"""Space Invaders: shoot the aliens before they come down, and dodge their bullets.
+
+The game is the one of Young & Tian, "MinAtar: An Atari-Inspired Testbed for Thorough
+and Reproducible Reinforcement Learning Experiments" (2019, arXiv:1903.03176), as their
+package `minatar` plays it (https://github.com/kenjyoung/MinAtar). Nothing is random. In
+every step:
+
+1. The cannon, in the bottom row, moves one cell to the left or to the right, or fires a
+   bullet if its shot timer is at zero; the timer starts again if it does.
+2. The cannon's bullets fly one row up, the aliens' bullets one row down.
+3. If the aliens' move timer is at zero, they all move one cell onward. When one of them
+   is at the edge, they turn and come down one row instead. The timer starts again from
+   the number of aliens, or from the move interval where that is less.
+4. If the aliens' shot timer is at zero, the lowest alien of the column that is nearest
+   to the cannon drops a bullet; of two columns that are as near, the left one. The
+   timer starts again.
+5. An alien in the same cell as one of the cannon's bullets is shot, and both are gone.
+6. All timers go down by one.
+7. When all aliens are shot, a new wave of them appears at the top. Each wave is a
+   little faster than the one before, up to the seventh.
+
+The game is over when the cannon is in the same cell as a bullet (after rule 2) or an
+alien (after rules 2 and 3), or when aliens that are in the bottom row come down.
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Int32, Key
+
+from ..._environment import AbstractEnvironment, AbstractState, Transition
+from ..._parameters import Flag, Integer
+from ...spaces import Box, Discrete
+
+
+LEFT, RIGHT, FIRE = 1, 3, 5  # the actions, among all six; all others do nothing
+FASTEST_MOVE_INTERVAL = 6  # steps; waves get no faster than this
+
+# A map of ten columns is ten integers: bit `i` of each is row `9 - i`, so that the
+# bottom row is bit 0, and a shift to the left moves everything up.
+BOTTOM_ROW = 1
+ALL_ROWS = 0b11_1111_1111
+TOP_FOUR_ROWS = 0b11_1100_0000
+
+
+class SpaceInvadersState(AbstractState):
+    """Where everything is, and how many steps the timers have to go.
+
+    The aliens and the bullets are maps of ten columns, each of which is an integer
+    whose bit `i` is the cell of row `9 - i`.
+    """
+
+    cannon_x: Int32[Array, ""]
+    cannon_bullets: Int32[Array, " 10"]
+    alien_bullets: Int32[Array, " 10"]
+    aliens: Int32[Array, " 10"]
+    aliens_move_right: Bool[Array, ""]
+    shot_timer: Int32[Array, ""]
+    alien_move_interval: Int32[Array, ""]
+    alien_move_timer: Int32[Array, ""]
+    alien_shot_timer: Int32[Array, ""]
+    ramp_index: Int32[Array, ""]
+    time: Int32[Array, ""]
+
+
+class SpaceInvaders(
+    AbstractEnvironment[SpaceInvadersState, Int32[Array, ""], Bool[Array, "10 10 6"]]
+):
+    """Shoot aliens, who move from side to side and come down, and dodge their bullets.
+
+    **Observation:** ten rows of ten cells with six channels, all booleans.
+
+    | channel | where it is true |
+    | --- | --- |
+    | 0 | the cannon |
+    | 1 | aliens |
+    | 2 | aliens, if they move left |
+    | 3 | aliens, if they move right |
+    | 4 | bullets of the cannon |
+    | 5 | bullets of the aliens |
+
+    **Action:** `Discrete(4)`: 0 does nothing, 1 moves left, 2 right, 3 fires. Without
+    `minimal_actions`, `Discrete(6)`: 1 moves left, 3 right, 5 fires, and all others do
+    nothing.
+
+    **Reward:** 1 for every alien shot.
+
+    **Start:** the cannon is in the middle, below a wave of 24 aliens.
+
+    **Episode end:** terminates when a bullet or an alien hits the cannon or the aliens
+    reach the ground; truncated after `max_steps`.
+
+    **Source:** Young & Tian (2019), package `minatar`.
+    """
+
+    shot_interval: Int32[Array, ""] = eqx.field(
+        default=5,
+        converter=Integer(
+            "Steps from one shot of the cannon to the next.", unit="steps", minimum=0
+        ),
+    )
+    initial_alien_move_interval: Int32[Array, ""] = eqx.field(
+        default=12,
+        converter=Integer(
+            "Most steps from one move of the aliens to the next, in the first wave.",
+            unit="steps",
+            minimum=1,
+        ),
+    )
+    alien_shot_interval: Int32[Array, ""] = eqx.field(
+        default=10,
+        converter=Integer(
+            "Steps from one shot of the aliens to the next.", unit="steps", minimum=1
+        ),
+    )
+    max_steps: Int32[Array, ""] = eqx.field(
+        default=1000,
+        converter=Integer(
+            "Number of steps after which an episode is truncated.", minimum=1
+        ),
+    )
+    ramping: bool = eqx.field(
+        default=True,
+        static=True,
+        converter=Flag("Whether each wave is faster than the one before."),
+    )
+    minimal_actions: bool = eqx.field(
+        default=True,
+        static=True,
+        converter=Flag("Whether to leave out the actions that do nothing here."),
+    )
+
+    def initial_state(self, key: Key[Array, ""]) -> SpaceInvadersState:
+        del key
+        nothing = jnp.zeros(10, jnp.int32)
+        return SpaceInvadersState(
+            cannon_x=jnp.int32(5),
+            cannon_bullets=nothing,
+            alien_bullets=nothing,
+            aliens=_new_wave(),
+            aliens_move_right=jnp.array(False),
+            shot_timer=jnp.int32(0),
+            alien_move_interval=self.initial_alien_move_interval,
+            alien_move_timer=self.initial_alien_move_interval,
+            alien_shot_timer=self.alien_shot_interval,
+            ramp_index=jnp.int32(0),
+            time=jnp.int32(0),
+        )
+
+    def transition(
+        self, key: Key[Array, ""], state: SpaceInvadersState, action: Int32[Array, ""]
+    ) -> Transition[SpaceInvadersState]:
+        del key
+        left, right, fire = (1, 2, 3) if self.minimal_actions else (LEFT, RIGHT, FIRE)
+        columns = jnp.arange(10)
+
+        fires = (action == fire) & (state.shot_timer == 0)
+        muzzle = jnp.where(fires & (columns == state.cannon_x), BOTTOM_ROW, 0)
+        shot_timer = jnp.where(fires, self.shot_interval, state.shot_timer)
+        x = state.cannon_x + (action == right) - (action == left)
+        x = jnp.clip(x, 0, 9)
+
+        cannon_bullets = _up(state.cannon_bullets | muzzle)
+        alien_bullets = _down(state.alien_bullets)
+
+        moves = state.alien_move_timer == 0
+        aliens, turn = _move(state.aliens, state.aliens_move_right)
+        turn, aliens = moves & turn, jnp.where(moves, aliens, state.aliens)
+        num_aliens = _count(state.aliens)
+        alien_move_timer = jnp.where(
+            moves,
+            jnp.minimum(num_aliens, state.alien_move_interval),
+            state.alien_move_timer,
+        )
+        harms = (columns == x) & _is_at_bottom(alien_bullets | state.aliens | aliens)
+        lands = turn & _is_at_bottom(state.aliens)
+        terminated = jnp.any(harms | lands)
+
+        shoots = state.alien_shot_timer == 0
+        shooter = _lowest_alien_nearest_to(aliens, x)
+        alien_bullets = alien_bullets | jnp.where(shoots, shooter, 0)
+        alien_shot_timer = jnp.where(
+            shoots, self.alien_shot_interval, state.alien_shot_timer
+        )
+
+        shot = aliens & cannon_bullets
+        aliens, cannon_bullets = aliens ^ shot, cannon_bullets ^ shot
+        num_left = _count(aliens)
+        reward = num_aliens - num_left
+
+        is_cleared = num_left == 0
+        aliens = jnp.where(is_cleared, _new_wave(), aliens)
+        alien_move_interval, ramp_index = state.alien_move_interval, state.ramp_index
+        if self.ramping:
+            ramps = is_cleared & (alien_move_interval > FASTEST_MOVE_INTERVAL)
+            alien_move_interval = alien_move_interval - ramps
+            ramp_index = ramp_index + ramps
+
+        state = SpaceInvadersState(
+            cannon_x=x,
+            cannon_bullets=cannon_bullets,
+            alien_bullets=alien_bullets,
+            aliens=aliens,
+            aliens_move_right=state.aliens_move_right ^ turn,
+            shot_timer=jnp.maximum(shot_timer - 1, 0),
+            alien_move_interval=alien_move_interval,
+            alien_move_timer=alien_move_timer - 1,
+            alien_shot_timer=alien_shot_timer - 1,
+            ramp_index=ramp_index,
+            time=state.time + 1,
+        )
+        return Transition(state, reward.astype(float), terminated)
+
+    def observe(self, state: SpaceInvadersState) -> Bool[Array, "10 10 6"]:
+        cannon = jnp.where(jnp.arange(10) == state.cannon_x, BOTTOM_ROW, 0)
+        aliens = state.aliens
+        left = jnp.where(state.aliens_move_right, 0, aliens)
+        right = jnp.where(state.aliens_move_right, aliens, 0)
+        maps = (cannon, aliens, left, right, state.cannon_bullets, state.alien_bullets)
+        rows = jnp.arange(9, -1, -1)[:, None, None]
+        return (jnp.stack(maps, axis=1) >> rows) & 1 == 1
+
+    @property
+    def action_space(self) -> Discrete:
+        return Discrete(4 if self.minimal_actions else 6)
+
+    @property
+    def observation_space(self) -> Box:
+        return Box(0, 1, (10, 10, 6), bool)
+
+
+def _up(columns: Int32[Array, " 10"]) -> Int32[Array, " 10"]:
+    return (columns << 1) & ALL_ROWS
+
+
+def _down(columns: Int32[Array, " 10"]) -> Int32[Array, " 10"]:
+    return columns >> 1
+
+
+def _is_at_bottom(columns: Int32[Array, " 10"]) -> Bool[Array, " 10"]:
+    return columns & BOTTOM_ROW == 1
+
+
+def _count(columns: Int32[Array, " 10"]) -> Int32[Array, ""]:
+    return jnp.sum(jax.lax.population_count(columns), dtype=jnp.int32)
+
+
+def _new_wave() -> Int32[Array, " 10"]:
+    columns = jnp.arange(10)
+    return jnp.where((columns >= 2) & (columns < 8), TOP_FOUR_ROWS, 0)
+
+
+def _move(
+    aliens: Int32[Array, " 10"], moves_right: Bool[Array, ""]
+) -> tuple[Int32[Array, " 10"], Bool[Array, ""]]:
+    """Where the aliens move to, and whether they turn."""
+    turns = jnp.where(moves_right, aliens[9] > 0, aliens[0] > 0)
+    # Aliens that come down from the bottom row are at the top; the game is over then.
+    one_row_down = _down(aliens) | jnp.where(_is_at_bottom(aliens), 1 << 9, 0)
+    padded = jnp.pad(aliens, 1)
+    one_column_on = jnp.where(moves_right, padded[:-2], padded[2:])
+    return jnp.where(turns, one_row_down, one_column_on), turns
+
+
+def _lowest_alien_nearest_to(
+    aliens: Int32[Array, " 10"], x: Int32[Array, ""]
+) -> Int32[Array, " 10"]:
+    """A map of the one alien that shoots at a cannon in column `x`."""
+    columns = jnp.arange(10)
+    order = 2 * jnp.abs(columns - x) + (columns > x)  # Left comes before right.
+    order = jnp.where(aliens > 0, order, 20)
+    lowest = aliens & -aliens  # The lowest bit that is set.
+    return jnp.where(order == jnp.min(order), lowest, 0)
