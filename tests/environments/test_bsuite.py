@@ -29,12 +29,18 @@ from eqenvs import (
 )
 
 from .bsuite_replay import compare
+from .laws import (
+    binomial_p_value,
+    chi_square_p_value,
+    correlation_p_value,
+    normal_p_value,
+    SIGNIFICANCE,
+    uniform_p_value,
+)
 
 
 NO_LIMIT = 1_000_000
 NUM_STEPS = 60
-# Tests of laws fail a true law with this probability, once and for all seeds.
-SIGNIFICANCE = 1e-4
 
 seeds = st.integers(0, 2**31 - 1)
 
@@ -43,19 +49,6 @@ def actions_of(num_actions):
     return st.lists(
         st.integers(0, num_actions - 1), min_size=NUM_STEPS, max_size=NUM_STEPS
     )
-
-
-def chi_square_p_value(counts, probabilities):
-    counts = np.asarray(counts, float)
-    expected = counts.sum() * np.asarray(probabilities, float)
-    statistic = ((counts - expected) ** 2 / expected).sum()
-    return float(jax.scipy.stats.chi2.sf(statistic, len(counts) - 1))
-
-
-def binomial_p_value(successes, trials, p):
-    """Two-sided, by the normal approximation."""
-    z = (successes - trials * p) / np.sqrt(trials * p * (1 - p))
-    return 2 * float(jax.scipy.stats.norm.sf(abs(z)))
 
 
 def initial_states(env, num):
@@ -190,22 +183,10 @@ def test_the_weather_of_deep_sea():
     assert (weather.wind >= 0).all() and (weather.wind <= 1).all()
     failures = int((weather.wind <= 1 / 8).sum())
     assert binomial_p_value(failures, n, 1 / 8) > SIGNIFICANCE
-    assert kolmogorov_p_value(jax.scipy.stats.norm.cdf(weather.noise)) > SIGNIFICANCE
-    assert kolmogorov_p_value(weather.wind) > SIGNIFICANCE
-    # Independent of each other: the correlation has the standard deviation 1/sqrt(n).
-    correlation = float(jnp.corrcoef(weather.wind, weather.noise)[0, 1])
-    assert 2 * float(jax.scipy.stats.norm.sf(abs(correlation) * n**0.5)) > SIGNIFICANCE
-
-
-def kolmogorov_p_value(uniform):
-    """Of the hypothesis that the numbers are uniform, for a large sample."""
-    u = np.sort(np.asarray(uniform, np.float64))
-    n = len(u)
-    grid = np.arange(n)
-    distance = max(np.max((grid + 1) / n - u), np.max(u - grid / n))
-    k = np.arange(1, 101)
-    terms = (-1.0) ** (k - 1) * np.exp(-2 * k**2 * n * distance**2)
-    return float(np.clip(2 * terms.sum(), 0, 1))
+    assert uniform_p_value(weather.wind) > SIGNIFICANCE
+    assert uniform_p_value(jax.scipy.stats.norm.cdf(weather.noise)) > SIGNIFICANCE
+    assert normal_p_value(weather.noise) > SIGNIFICANCE
+    assert correlation_p_value(weather.wind, weather.noise) > SIGNIFICANCE
 
 
 def test_a_batch_of_mappings():
