@@ -26,6 +26,7 @@ from ._rollout import (
     Trajectory as Trajectory,
 )
 from ._vector import VectorEnvironment as VectorEnvironment
+from .environments.arcade import Pong as Pong
 from .environments.bandits import (
     BernoulliBandit as BernoulliBandit,
     GaussianBandit as GaussianBandit,
@@ -90,3 +91,4 @@ register("Freeway-MinAtar", Freeway)
 register("Seaquest-MinAtar", Seaquest)
 register("SpaceInvaders-MinAtar", SpaceInvaders)
 register("MetaMaze-misc", MetaMaze)
+register("Pong-misc", Pong)

@@ -1,4 +1,5 @@
 from . import (
+    arcade as arcade,
     bandits as bandits,
     bsuite as bsuite,
     classic_control as classic_control,

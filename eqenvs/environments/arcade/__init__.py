@@ -1,0 +1,1 @@
+from .pong import Pong as Pong, PongState as PongState

@@ -1,0 +1,258 @@
+"""Pong: keep the ball in play between two paddles.
+
+The rules are those of Kirsch, "Batched pong environment" (2018,
+https://doi.org/10.5281/zenodo.1175920), in the file `vanilla_pong.py` of its code
+(https://github.com/BlackHC/batch_pong_poc). There, both paddles are the agent's; here,
+the right one may also follow the ball by itself.
+
+1. Each paddle moves up or down by `paddle_speed`, or stays. It may leave the screen, as
+   far as twice half its height beyond the border.
+2. The ball moves by its velocity, and is reflected at the top and at the bottom.
+3. A ball that comes to a paddle is reflected. Its vertical velocity changes by how far
+   from the middle of the paddle it hits, as a fraction of half the paddle's height.
+4. The episode terminates when the ball leaves the screen to the left or to the right.
+"""
+
+from typing import Literal
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int32, Key
+
+from ..._environment import AbstractEnvironment, AbstractState, Transition
+from ..._parameters import Choice, Count, Integer, Real
+from ...spaces import Box, Discrete, MultiDiscrete
+
+
+class PongState(AbstractState):
+    """Where the paddles and the ball are. Rows count from the top, columns from the
+    left, and neither is necessarily an integer."""
+
+    left_paddle: Float[Array, ""]
+    right_paddle: Float[Array, ""]
+    row: Float[Array, ""]
+    column: Float[Array, ""]
+    row_velocity: Float[Array, ""]
+    column_velocity: Float[Array, ""]
+    last_row: Float[Array, ""]
+    last_column: Float[Array, ""]
+    time: Int32[Array, ""]
+
+
+class Pong(
+    AbstractEnvironment[PongState, Int32[Array, "*players"], Bool[Array, "h w 3"]]
+):
+    """Keep the ball in play between two paddles.
+
+    **Observation:** an array of booleans of shape `(height, width, 3)`.
+
+    | channel | true where |
+    | --- | --- |
+    | 0 | there is a paddle, in the first and in the last column |
+    | 1 | the ball is |
+    | 2 | the ball was one step before |
+
+    What lies outside of the screen is shown at its border.
+
+    **Action:** `Discrete(3)`: 0 leaves the left paddle where it is, 1 moves it up, 2
+    moves it down. With `right_player="agent"`, `MultiDiscrete((3, 3))`: the actions of
+    the left paddle and of the right paddle.
+
+    **Reward:** 1 at every step, and 0 at the step in which the ball leaves the screen.
+
+    **Start:** the paddles and the ball are in the middle; the ball moves to the right.
+    Nothing is random.
+
+    **Episode end:** terminates when the ball leaves the screen to the left or to the
+    right; truncated after `max_steps`.
+
+    The transition's `info["winner"]` is 1 when the ball has left the screen to the
+    right, 2 when it has left it to the left, and 0 otherwise.
+
+    **Source:** Kirsch (2018),
+    [batch_pong_poc](https://github.com/BlackHC/batch_pong_poc).
+    """
+
+    ball_speed: Float[Array, ""] = eqx.field(
+        default=1.0,
+        converter=Real("Horizontal speed of the ball.", unit="columns per step"),
+    )
+    max_row_speed: Float[Array, ""] = eqx.field(
+        default=3.0,
+        converter=Real(
+            "Greatest vertical speed of the ball.", unit="rows per step", minimum=0
+        ),
+    )
+    paddle_speed: Float[Array, ""] = eqx.field(
+        default=1.0,
+        converter=Real("Speed of a paddle.", unit="rows per step", minimum=0),
+    )
+    max_steps: Int32[Array, ""] = eqx.field(
+        default=1000,
+        converter=Integer(
+            "Number of steps after which an episode is truncated.", minimum=1
+        ),
+    )
+    width: int = eqx.field(
+        default=40, static=True, converter=Count("Columns of the screen.", minimum=4)
+    )
+    height: int = eqx.field(
+        default=30, static=True, converter=Count("Rows of the screen.", minimum=2)
+    )
+    paddle_half_height: int = eqx.field(
+        default=2,
+        static=True,
+        converter=Count("Rows of a paddle above its middle, and below it."),
+    )
+    right_player: Literal["tracker", "copy", "agent"] = eqx.field(
+        default="tracker",
+        static=True,
+        converter=Choice(
+            "Who moves the right paddle: a program that follows the ball, a copy of "
+            "the left paddle's action, or the agent.",
+            "tracker",
+            "copy",
+            "agent",
+        ),
+    )
+
+    def initial_state(self, key: Key[Array, ""]) -> PongState:
+        del key
+        row = jnp.full_like(self.ball_speed, self.height / 2)
+        column = jnp.full_like(self.ball_speed, self.width / 2)
+        return PongState(
+            left_paddle=row,
+            right_paddle=row,
+            row=row,
+            column=column,
+            row_velocity=jnp.zeros_like(row),
+            column_velocity=self.ball_speed,
+            last_row=row,
+            last_column=column,
+            time=jnp.int32(0),
+        )
+
+    def transition(
+        self, key: Key[Array, ""], state: PongState, action: Int32[Array, "*players"]
+    ) -> Transition[PongState]:
+        del key
+        left_paddle, right_paddle = self._move_paddles(state, action)
+        row = state.row + state.row_velocity
+        column = state.column + state.column_velocity
+        row, row_velocity = self._reflect_on_borders(row, state.row_velocity)
+        column, row_velocity, column_velocity = self._reflect_on_paddles(
+            row, column, row_velocity, state.column_velocity, left_paddle, right_paddle
+        )
+        is_left, is_right = column < 0, column >= self.width
+        terminated = is_left | is_right
+        state = PongState(
+            left_paddle=left_paddle,
+            right_paddle=right_paddle,
+            row=row,
+            column=column,
+            row_velocity=row_velocity,
+            column_velocity=column_velocity,
+            last_row=state.row,
+            last_column=state.column,
+            time=state.time + 1,
+        )
+        winner = jnp.where(is_left, 2, jnp.where(is_right, 1, 0)).astype(jnp.int32)
+        reward = jnp.where(terminated, 0.0, 1.0)
+        return Transition(state, reward, terminated, {"winner": winner})
+
+    def _move_paddles(self, state: PongState, action: Int32[Array, "*players"]):
+        if self.right_player == "agent":
+            left_action, right_action = action
+        else:
+            left_action = right_action = action
+        left = self._move_paddle(state.left_paddle, _direction(left_action))
+        if self.right_player == "tracker":
+            # Towards the ball as it is before it moves: up if that ends nearer to it.
+            up = self._move_paddle(state.right_paddle, -1)
+            down = self._move_paddle(state.right_paddle, 1)
+            is_up = jnp.abs(state.row - up) < jnp.abs(state.row - down)
+            return left, jnp.where(is_up, up, down)
+        right = self._move_paddle(state.right_paddle, _direction(right_action))
+        return left, right
+
+    def _move_paddle(self, row: Float[Array, ""], direction: int | Int32[Array, ""]):
+        beyond = 2 * self.paddle_half_height
+        row = row + direction * self.paddle_speed
+        return jnp.clip(row, -beyond, self.height + beyond)
+
+    def _reflect_on_borders(self, row: Float[Array, ""], velocity: Float[Array, ""]):
+        is_above = row < 0
+        row = jnp.where(is_above, -row, row)
+        velocity = jnp.where(is_above, -velocity, velocity)
+        is_below = row >= self.height
+        row = jnp.where(is_below, 2 * (self.height - 1) - row, row)
+        return row, jnp.where(is_below, -velocity, velocity)
+
+    def _reflect_on_paddles(
+        self, row, column, row_velocity, column_velocity, left_paddle, right_paddle
+    ):
+        half_height = self.paddle_half_height
+        # The left paddle reflects the ball in column 1, the right one in column
+        # width - 2, and the right one also reaches a little further up and down.
+        to_left, to_right = row - left_paddle, row - right_paddle
+        hits_left = (2 - column >= 1) & (jnp.abs(to_left) <= half_height)
+        new_column = 2 * (self.width - 2) - column
+        hits_right = (new_column < self.width - 2) & (
+            jnp.abs(to_right) < half_height + 1
+        )
+        column = jnp.where(hits_left, 2 - column, column)
+        column = jnp.where(hits_right, new_column, column)
+        offset = jnp.where(hits_left, to_left, to_right) / half_height
+        limit = self.max_row_speed
+        is_hit = hits_left | hits_right
+        turned = jnp.clip(row_velocity + offset, -limit, limit)
+        row_velocity = jnp.where(is_hit, turned, row_velocity)
+        return (
+            column,
+            row_velocity,
+            jnp.where(is_hit, -column_velocity, column_velocity),
+        )
+
+    def observe(self, state: PongState) -> Bool[Array, "h w 3"]:
+        def cell(row, column):
+            row = jnp.clip(jnp.floor(row), 0, self.height - 1)
+            column = jnp.clip(jnp.floor(column), 0, self.width - 1)
+            return (row * self.width + column).astype(jnp.int32)
+
+        def rows(paddle):
+            middle = jnp.floor(paddle).astype(jnp.int32)
+            top, bottom = (
+                middle - self.paddle_half_height,
+                middle + self.paddle_half_height,
+            )
+            last = self.height - 1
+            return jnp.clip(top, 0, last), jnp.clip(bottom, 0, last)
+
+        # One comparison for each thing and each number of the picture.
+        row, column, channel = np.indices((self.height, self.width, 3), np.int32)
+        number = 3 * (row * self.width + column) + channel
+        outside = self.height
+        left_row = np.where((column == 0) & (channel == 0), row, outside)
+        right_row = np.where((column == self.width - 1) & (channel == 0), row, outside)
+        left_top, left_bottom = rows(state.left_paddle)
+        right_top, right_bottom = rows(state.right_paddle)
+        return (
+            ((left_row >= left_top) & (left_row <= left_bottom))
+            | ((right_row >= right_top) & (right_row <= right_bottom))
+            | (number == 3 * cell(state.row, state.column) + 1)
+            | (number == 3 * cell(state.last_row, state.last_column) + 2)
+        )
+
+    @property
+    def action_space(self) -> Discrete | MultiDiscrete:
+        return MultiDiscrete((3, 3)) if self.right_player == "agent" else Discrete(3)
+
+    @property
+    def observation_space(self) -> Box:
+        return Box(False, True, (self.height, self.width, 3), dtype=bool)
+
+
+def _direction(action: Int32[Array, ""]) -> Int32[Array, ""]:
+    """-1 is up, 1 is down."""
+    return (action == 2).astype(jnp.int32) - (action == 1)
