@@ -5,6 +5,7 @@ from . import (
     parameters as parameters,
     random as random,
     spaces as spaces,
+    wrappers as wrappers,
 )
 from ._environment import (
     AbstractEnvironment as AbstractEnvironment,
@@ -64,7 +65,10 @@ from .environments.planar import (
     Reacher as Reacher,
     Swimmer as Swimmer,
 )
+from .wrappers import StickyAction as StickyAction
 
+
+__version__ = "0.1.0"
 
 register("CartPole-v1", CartPole)
 register("Pendulum-v1", Pendulum)

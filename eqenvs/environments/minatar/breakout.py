@@ -94,7 +94,7 @@ class Breakout(
 
     def initial_state(self, key: Key[Array, ""]) -> BreakoutState:
         from_left = jr.bits(key, dtype=jnp.uint32) >> 31 == 0
-        x = jnp.where(from_left, 0, SIZE - 1)
+        x = jnp.where(from_left, jnp.int32(0), jnp.int32(SIZE - 1))
         y = jnp.int32(BRICK_ROWS.stop - 1)
         return BreakoutState(
             paddle_x=jnp.int32(4),
