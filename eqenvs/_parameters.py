@@ -213,6 +213,26 @@ class AbstractParametric(eqx.Module):
                     raise TypeError(unknown_parameter(cls.__name__, name, parameters))
         return super().__new__(cls, *args, **kwargs)
 
+    def __repr__(self) -> str:
+        fields = [field.name for field in dataclasses.fields(self)]
+        inside = [f"{name}={_show(getattr(self, name))}" for name in fields]
+        one_line = f"{type(self).__name__}({', '.join(inside)})"
+        if len(one_line) <= 88:
+            return one_line
+        lines = ",\n".join(inside).replace("\n", "\n  ")
+        return f"{type(self).__name__}(\n  {lines}\n)"
+
+
+def _show(value: Any) -> str:
+    """Numbers as numbers; anything large or not known yet as its shape and dtype."""
+    is_known = eqx.is_array(value) and not isinstance(value, jax.core.Tracer)
+    is_number = is_known and not jnp.issubdtype(value.dtype, jax.dtypes.extended)
+    if is_number and value.size <= 8:
+        return np.array2string(np.asarray(value), separator=", ")
+    if isinstance(value, AbstractParametric):
+        return repr(value)
+    return eqx.tree_pformat(value)
+
 
 def _is_abstract(cls: type) -> bool:
     return cls.__name__.lstrip("_").startswith("Abstract")

@@ -94,7 +94,9 @@ def _check_array(
         value = value.value
         kinds = kinds.replace("f", "fiu")  # 1 is a fine way to write 1.0
     if not isinstance(value, jax.Array | np.ndarray):
-        raise TypeError(f"{name} must be an array in {space}; got {value!r}.")
+        is_short = value is None or isinstance(value, str)
+        got = repr(value) if is_short else f"a {type(value).__name__}"
+        raise TypeError(f"{name} must be an array in {space}; got {got}.")
     if jnp.issubdtype(value.dtype, jax.dtypes.extended) or (
         np.dtype(value.dtype).kind not in kinds and value.dtype != jnp.bfloat16
     ):
@@ -265,7 +267,7 @@ class Box(AbstractSpace):
 
     def __repr__(self) -> str:
         def describe(bound: Any) -> str:
-            if isinstance(bound, jax.core.Tracer) or not hasattr(bound, "dtype"):
+            if not eqx.is_array(bound) or isinstance(bound, jax.core.Tracer):
                 return "..."
             numbers = np.unique(np.asarray(bound))
             if numbers.size == 1:

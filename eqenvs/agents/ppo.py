@@ -20,7 +20,6 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float, Int32, Key, PyTree
 
@@ -211,7 +210,7 @@ def _train(
     env: AbstractEnvironment,
     key: Key[Array, ""],
     num_updates: int,
-    bar: Int32[np.ndarray, ""] | None,
+    bar: Int32[Array, ""] | None,
 ) -> tuple[ActorCritic, LearningCurve]:
     network_key, reset_key, key = jr.split(key, 3)
     envs = VectorEnvironment(env, ppo.num_envs)

@@ -1,0 +1,54 @@
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+
+def run(*command, cwd):
+    result = subprocess.run(
+        [sys.executable, "-W", "error", *command],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_getting_started(tmp_path):
+    output = run(ROOT / "examples" / "getting_started.py", cwd=tmp_path)
+    assert "observations of 1,000 environments: (1000, 4)" in output
+
+
+@pytest.mark.slow
+def test_demo(tmp_path):
+    output = run(ROOT / "examples" / "demo.py", cwd=tmp_path)
+    assert "million steps per second" in output
+    assert "Mean return: 500.0 of 500." in output
+    curve = tmp_path / "learning_curve.png"
+    assert str(curve) in output
+    assert curve.read_bytes().startswith(b"\x89PNG")
+
+
+def code_blocks(path):
+    """The Python blocks of a page, joined: a page is read from the top."""
+    lines, blocks, inside = path.read_text().splitlines(), [], False
+    for line in lines:
+        if line.strip() == "```python":
+            inside = True
+        elif line.strip() == "```":
+            inside = False
+        elif inside:
+            blocks.append(line)
+    return "\n".join(blocks)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/getting_started.md"])
+def test_the_code_on_a_page_runs(page, tmp_path):
+    code = code_blocks(ROOT / page)
+    assert "import" in code
+    run("-c", code, cwd=tmp_path)
