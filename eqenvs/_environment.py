@@ -96,9 +96,13 @@ class _LoopMethod:
         return _BoundLoopMethod(self.__wrapped__, instance)
 
 
-class _BoundLoopMethod(eqx.Module):
-    function: Callable[..., Any] = eqx.field(static=True)
-    env: eqx.Module
+@jtu.register_pytree_node_class
+class _BoundLoopMethod:
+    __slots__ = ("__weakref__", "env", "function")
+
+    def __init__(self, function: Callable[..., Any], env: Any):
+        self.function = function
+        self.env = env
 
     @property
     def __wrapped__(self) -> Callable[..., Any]:
@@ -116,6 +120,13 @@ class _BoundLoopMethod(eqx.Module):
             and self.function is other.function
             and self.env is other.env
         )
+
+    def tree_flatten(self):
+        return (self.env,), self.function
+
+    @classmethod
+    def tree_unflatten(cls, function: Any, children: Any) -> "_BoundLoopMethod":
+        return cls(function, *children)
 
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ parameters and be batched with them.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -61,7 +61,7 @@ class AbstractSpace(eqx.Module):
         raise NotImplementedError
 
 
-class _Scalar(eqx.Module):
+class _Scalar(NamedTuple):
     """A number that was given as a Python or NumPy scalar, held as an array."""
 
     value: Array | np.ndarray
@@ -76,8 +76,10 @@ def hold_scalars(value: PyTree[Any]) -> PyTree[Any]:
     """
     if isinstance(value, jax.Array | np.ndarray):
         return value
+    if isinstance(value, _SCALAR_TYPES):
+        return _Scalar(np.asarray(value))
     return jax.tree.map(
-        lambda x: _Scalar(np.asarray(x)) if isinstance(x, _SCALAR_TYPES) else x, value
+        lambda x: hold_scalars(x) if isinstance(x, _SCALAR_TYPES) else x, value
     )
 
 
