@@ -22,8 +22,8 @@ lint: $(VENV)/.installed-dev  ## Style and types.
 docs: $(VENV)/.installed-dev  ## The documentation, into site/.
 	$(BIN)/mkdocs build --strict
 
-bench: $(VENV)/.installed-bench  ## Speed beside gymnax, into benchmarks/results/.
-	$(BIN)/python -m benchmarks.classic_control
+bench: $(VENV)/.installed-bench  ## Speed beside gymnax.
+	$(BIN)/python -m benchmarks.side_by_side
 
 clean:
 	rm -rf $(VENV) site .jax_cache
