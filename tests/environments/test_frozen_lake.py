@@ -15,6 +15,7 @@ from gymnasium.envs.toy_text.frozen_lake import FrozenLakeEnv, is_valid
 from hypothesis import given, settings, strategies as st
 
 from eqenvs import FrozenLake, VectorEnvironment
+from eqenvs.environments.mazes.frozen_lake import _has_path
 
 
 NUM_STEPS = 100
@@ -187,6 +188,32 @@ def test_random_maps_have_the_law_of_rejection_sampling():
     assert expected.min() > 5
     observed = [counts[text] for text in weights]
     assert scipy.stats.chisquare(observed, expected).pvalue > SIGNIFICANCE
+
+
+def test_paths_are_found_where_gymnasium_finds_them():
+    size = 7
+    winding = [
+        *("SFFFHHH", "HHHFHHH", "FFFFHFF", "FHHHHFF"),
+        *("FHFFFFF", "FFFHHHF", "HHHHHHG"),
+    ]
+    upwards = [
+        *("SHFFFHF", "FHFHFHF", "FHFHFHF", "FHFHFHF"),
+        *("FHFHFHF", "FHFHFHF", "FFFHFFG"),
+    ]
+    boards = [
+        [list(row) for row in board]
+        for board in (winding, upwards, zip(*winding, strict=True))
+    ]
+    random = np.random.default_rng(0)
+    for _ in range(3_000):
+        board = random.choice(["F", "H"], (size, size), p=[0.65, 0.35])
+        board[0, 0], board[-1, -1] = "S", "G"
+        boards.append(board.tolist())
+    tiles = jnp.array([[["SFHG".index(x) for x in row] for row in b] for b in boards])
+    found = jax.jit(jax.vmap(_has_path))(tiles)
+    expected = [is_valid(board, size) for board in boards]
+    np.testing.assert_array_equal(found, expected)
+    assert all(expected[:3]) and 0.1 < np.mean(expected) < 0.9
 
 
 def test_a_different_map_in_every_lane():
