@@ -40,9 +40,9 @@ def start_game(ramping=True):
     return game
 
 
-def to_columns(grid):
-    """A map of ten rows and ten columns as one integer for each column."""
-    return np.einsum("rc,r->c", np.asarray(grid, int), 2 ** np.arange(9, -1, -1))
+def to_rows(grid):
+    """A map of ten rows and ten columns as one integer for each row."""
+    return np.einsum("rc,c->r", np.asarray(grid, int), 2 ** np.arange(10))
 
 
 def record(game):
@@ -50,9 +50,9 @@ def record(game):
     assert game.alien_dir in (-1, 1)
     return {
         "cannon_x": game.pos,
-        "cannon_bullets": to_columns(game.f_bullet_map),
-        "alien_bullets": to_columns(game.e_bullet_map),
-        "aliens": to_columns(game.alien_map),
+        "cannon_bullets": to_rows(game.f_bullet_map),
+        "alien_bullets": to_rows(game.e_bullet_map),
+        "aliens": to_rows(game.alien_map),
         "aliens_move_right": game.alien_dir == 1,
         "shot_timer": game.shot_timer,
         "alien_move_interval": game.enemy_move_interval,
@@ -76,16 +76,19 @@ def sharp_policy(key, state):
     keys = jr.split(key, 3)
     actions = jnp.arange(4)
     x = jnp.clip(state.cannon_x + (actions == 2) - (actions == 1), 0, 9)
-    threat = (state.alien_bullets | state.aliens)[x]
-    is_deadly = threat & 0b11 > 0
-    will_be_hit = (state.alien_bullets[x] & 0b1110) > 0
+    columns = jnp.arange(10)
+    aliens, bullets = (
+        (rows[:, None] >> columns) & 1 == 1
+        for rows in (state.aliens, state.alien_bullets)
+    )
+    is_deadly = (bullets | aliens)[8:, x].any(axis=0)
+    will_be_hit = bullets[6:9, x].any(axis=0)
     # A bullet flies about as many steps as an alien is high up.
-    lowest = state.aliens & -state.aliens
-    height = jnp.sum(lowest[:, None] >> jnp.arange(1, 10) > 0, axis=1)
+    height = 9 - jnp.where(aliens, columns[:, None], 0).max(axis=0)
     has_moved = height > state.alien_move_timer
     direction = jnp.where(state.aliens_move_right, 1, -1)
-    columns = jnp.arange(10) + direction * has_moved
-    reach = jnp.where(state.aliens > 0, jnp.abs(columns - x[:, None]), 20).min(axis=1)
+    reach = jnp.abs(columns + direction * has_moved - x[:, None])
+    reach = jnp.where(aliens.any(axis=0), reach, 20).min(axis=1)
     fires = (actions == 3) & (state.shot_timer == 0)
     value = 2.0 * (fires & (reach == 0)) - reach - 5 * will_be_hit - 100 * is_deadly
     value = value + jr.uniform(keys[0], (4,))
@@ -228,12 +231,12 @@ def one_step(env, state, action):
 @given(states(), st.integers(0, 5), st.booleans())
 def test_one_step_from_any_state(fields, action, ramping):
     fields = dict(fields)
-    columns = {
-        name: jnp.asarray(to_columns(x) if np.ndim(x) == 2 else x, jnp.int32)
+    arrays = {
+        name: jnp.asarray(to_rows(x) if np.ndim(x) == 2 else x, jnp.int32)
         for name, x in fields.items()
     }
-    columns["aliens_move_right"] = jnp.array(fields["aliens_move_right"])
-    state = SpaceInvadersState(**columns, time=jnp.int32(3))
+    arrays["aliens_move_right"] = jnp.array(fields["aliens_move_right"])
+    state = SpaceInvadersState(**arrays, time=jnp.int32(3))
     env = SpaceInvaders(ramping=ramping, minimal_actions=False)
     transition, observation = one_step(env, state, action)
 

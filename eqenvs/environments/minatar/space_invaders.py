@@ -23,6 +23,9 @@ The game is over when the cannon is in the same cell as a bullet (after rule 2) 
 alien (after rules 2 and 3), or when aliens that are in the bottom row come down.
 """
 
+import functools as ft
+import operator
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -36,18 +39,18 @@ from ...spaces import Box, Discrete
 LEFT, RIGHT, FIRE = 1, 3, 5  # the actions, among all six; all others do nothing
 FASTEST_MOVE_INTERVAL = 6  # steps; waves get no faster than this
 
-# A map of ten columns is ten integers: bit `i` of each is row `9 - i`, so that the
-# bottom row is bit 0, and a shift to the left moves everything up.
-BOTTOM_ROW = 1
-ALL_ROWS = 0b11_1111_1111
-TOP_FOUR_ROWS = 0b11_1100_0000
+# A map is ten integers, one for each row: bit `x` of it is the cell in column `x`.
+SIZE = 10
+WAVE_COLUMNS = 0b00_1111_1100
+WAVE_ROWS = 4
+BOTTOM = 9  # the last row
 
 
 class SpaceInvadersState(AbstractState):
     """Where everything is, and how many steps the timers have to go.
 
-    The aliens and the bullets are maps of ten columns, each of which is an integer
-    whose bit `i` is the cell of row `9 - i`.
+    The aliens and the bullets are maps: of the ten integers, one for each row, bit `x`
+    is the cell in column `x`.
     """
 
     cannon_x: Int32[Array, ""]
@@ -152,33 +155,31 @@ class SpaceInvaders(
     ) -> Transition[SpaceInvadersState]:
         del key
         left, right, fire = (1, 2, 3) if self.minimal_actions else (LEFT, RIGHT, FIRE)
-        columns = jnp.arange(10)
 
         fires = (action == fire) & (state.shot_timer == 0)
-        muzzle = jnp.where(fires & (columns == state.cannon_x), BOTTOM_ROW, 0)
         shot_timer = jnp.where(fires, self.shot_interval, state.shot_timer)
         x = state.cannon_x + (action == right) - (action == left)
         x = jnp.clip(x, 0, 9)
 
-        cannon_bullets = _up(state.cannon_bullets | muzzle)
+        new_bullet = _in_row(BOTTOM, jnp.where(fires, 1 << state.cannon_x, 0))
+        cannon_bullets = _up(state.cannon_bullets | new_bullet)
         alien_bullets = _down(state.alien_bullets)
 
         moves = state.alien_move_timer == 0
-        aliens, turn = _move(state.aliens, state.aliens_move_right)
-        turn, aliens = moves & turn, jnp.where(moves, aliens, state.aliens)
+        aliens, columns, turns = _move(state.aliens, state.aliens_move_right, moves)
         num_aliens = _count(state.aliens)
         alien_move_timer = jnp.where(
             moves,
             jnp.minimum(num_aliens, state.alien_move_interval),
             state.alien_move_timer,
         )
-        harms = (columns == x) & _is_at_bottom(alien_bullets | state.aliens | aliens)
-        lands = turn & _is_at_bottom(state.aliens)
-        terminated = jnp.any(harms | lands)
+        harmful = (alien_bullets | state.aliens | aliens)[BOTTOM]
+        lands = turns & (state.aliens[BOTTOM] > 0)
+        terminated = ((harmful >> x) & 1 == 1) | lands
 
         shoots = state.alien_shot_timer == 0
-        shooter = _lowest_alien_nearest_to(aliens, x)
-        alien_bullets = alien_bullets | jnp.where(shoots, shooter, 0)
+        new_bullet = _lowest_in_column(aliens, _nearest_column(columns, x))
+        alien_bullets = alien_bullets | jnp.where(shoots, new_bullet, 0)
         alien_shot_timer = jnp.where(
             shoots, self.alien_shot_interval, state.alien_shot_timer
         )
@@ -201,7 +202,7 @@ class SpaceInvaders(
             cannon_bullets=cannon_bullets,
             alien_bullets=alien_bullets,
             aliens=aliens,
-            aliens_move_right=state.aliens_move_right ^ turn,
+            aliens_move_right=state.aliens_move_right ^ turns,
             shot_timer=jnp.maximum(shot_timer - 1, 0),
             alien_move_interval=alien_move_interval,
             alien_move_timer=alien_move_timer - 1,
@@ -212,13 +213,20 @@ class SpaceInvaders(
         return Transition(state, reward.astype(float), terminated)
 
     def observe(self, state: SpaceInvadersState) -> Bool[Array, "10 10 6"]:
-        cannon = jnp.where(jnp.arange(10) == state.cannon_x, BOTTOM_ROW, 0)
-        aliens = state.aliens
-        left = jnp.where(state.aliens_move_right, 0, aliens)
-        right = jnp.where(state.aliens_move_right, aliens, 0)
-        maps = (cannon, aliens, left, right, state.cannon_bullets, state.alien_bullets)
-        rows = jnp.arange(9, -1, -1)[:, None, None]
-        return (jnp.stack(maps, axis=1) >> rows) & 1 == 1
+        cannon = _in_row(BOTTOM, 1 << state.cannon_x)
+        aliens_and_direction = jnp.where(state.aliens_move_right, 0b1010, 0b0110)
+
+        def half_rows(first_column):
+            """Five cells of every row: bit `6 * cell + channel` of its 30 bits."""
+            maps = (cannon, state.aliens, state.cannon_bullets, state.alien_bullets)
+            places = (1, aliens_and_direction, 1 << 4, 1 << 5)
+            spread = (_spread(rows >> first_column) for rows in maps)
+            parts = [x * place for x, place in zip(spread, places, strict=True)]
+            return ft.reduce(operator.or_, parts)[:, None]
+
+        entry = jnp.arange(60)
+        half = jnp.where(entry < 30, half_rows(0), half_rows(5))
+        return ((half >> (entry % 30)) & 1 == 1).reshape(SIZE, SIZE, 6)
 
     @property
     def action_space(self) -> Discrete:
@@ -229,45 +237,68 @@ class SpaceInvaders(
         return Box(0, 1, (10, 10, 6), bool)
 
 
-def _up(columns: Int32[Array, " 10"]) -> Int32[Array, " 10"]:
-    return (columns << 1) & ALL_ROWS
+def _in_row(row: int, columns: Int32[Array, ""]) -> Int32[Array, " 10"]:
+    """A map with nothing in all other rows."""
+    return jnp.where(jnp.arange(SIZE) == row, columns, 0)
 
 
-def _down(columns: Int32[Array, " 10"]) -> Int32[Array, " 10"]:
-    return columns >> 1
+def _up(rows: Int32[Array, " 10"]) -> Int32[Array, " 10"]:
+    return jnp.pad(rows[1:], (0, 1))
 
 
-def _is_at_bottom(columns: Int32[Array, " 10"]) -> Bool[Array, " 10"]:
-    return columns & BOTTOM_ROW == 1
+def _down(rows: Int32[Array, " 10"]) -> Int32[Array, " 10"]:
+    return jnp.pad(rows[:-1], (1, 0))
 
 
-def _count(columns: Int32[Array, " 10"]) -> Int32[Array, ""]:
-    return jnp.sum(jax.lax.population_count(columns), dtype=jnp.int32)
+def _count(rows: Int32[Array, " 10"]) -> Int32[Array, ""]:
+    return jnp.sum(jax.lax.population_count(rows), dtype=jnp.int32)
 
 
 def _new_wave() -> Int32[Array, " 10"]:
-    columns = jnp.arange(10)
-    return jnp.where((columns >= 2) & (columns < 8), TOP_FOUR_ROWS, 0)
+    return jnp.where(jnp.arange(SIZE) < WAVE_ROWS, jnp.int32(WAVE_COLUMNS), 0)
 
 
 def _move(
-    aliens: Int32[Array, " 10"], moves_right: Bool[Array, ""]
-) -> tuple[Int32[Array, " 10"], Bool[Array, ""]]:
-    """Where the aliens move to, and whether they turn."""
-    turns = jnp.where(moves_right, aliens[9] > 0, aliens[0] > 0)
+    aliens: Int32[Array, " 10"], right: Bool[Array, ""], moves: Bool[Array, ""]
+) -> tuple[Int32[Array, " 10"], Int32[Array, ""], Bool[Array, ""]]:
+    """Where the aliens are next, in what columns, and whether they turn."""
+    columns = jnp.bitwise_or.reduce(aliens)
+    turns = moves & jnp.where(right, columns >> 9, columns & 1).astype(bool)
     # Aliens that come down from the bottom row are at the top; the game is over then.
-    one_row_down = _down(aliens) | jnp.where(_is_at_bottom(aliens), 1 << 9, 0)
-    padded = jnp.pad(aliens, 1)
-    one_column_on = jnp.where(moves_right, padded[:-2], padded[2:])
-    return jnp.where(turns, one_row_down, one_column_on), turns
+    one_row_down = jnp.roll(aliens, 1)
+
+    def one_column_on(columns):
+        return jnp.where(right, columns << 1, columns >> 1)
+
+    shifts = moves & ~turns
+    aliens = jnp.where(turns, one_row_down, aliens)
+    aliens = jnp.where(shifts, one_column_on(aliens), aliens)
+    columns = jnp.where(shifts, one_column_on(columns), columns)
+    return aliens, columns, turns
 
 
-def _lowest_alien_nearest_to(
-    aliens: Int32[Array, " 10"], x: Int32[Array, ""]
+def _nearest_column(columns: Int32[Array, ""], x: Int32[Array, ""]) -> Int32[Array, ""]:
+    """The bit of `columns` nearest to bit `x`; of two as near, the lower one."""
+    up_to_x = columns & ((2 << x) - 1)
+    beyond_x = columns ^ up_to_x
+    left = 31 - jax.lax.clz(up_to_x)  # -1 if there is none
+    right_bit = beyond_x & -beyond_x
+    right = 31 - jax.lax.clz(right_bit)
+    is_left = (left >= 0) & ((beyond_x == 0) | (x - left <= right - x))
+    return jnp.where(is_left, 1 << jnp.maximum(left, 0), right_bit)
+
+
+def _lowest_in_column(
+    rows: Int32[Array, " 10"], column: Int32[Array, ""]
 ) -> Int32[Array, " 10"]:
-    """A map of the one alien that shoots at a cannon in column `x`."""
-    columns = jnp.arange(10)
-    order = 2 * jnp.abs(columns - x) + (columns > x)  # Left comes before right.
-    order = jnp.where(aliens > 0, order, 20)
-    lowest = aliens & -aliens  # The lowest bit that is set.
-    return jnp.where(order == jnp.min(order), lowest, 0)
+    """A map of the one cell of `rows` that is lowest in a column, given as its bit."""
+    y = jnp.arange(SIZE)
+    lowest = jnp.max(jnp.where(rows & column > 0, y, -1))
+    return jnp.where(y == lowest, column, 0)
+
+
+def _spread(rows: Int32[Array, " 10"]) -> Int32[Array, " 10"]:
+    """Moves bits 0 to 4 to the bits 0, 6, 12, 18 and 24."""
+    # The product holds five copies of the five bits side by side. Of the copy that is
+    # shifted by 5 * i, only bit i is kept.
+    return ((rows & 0b1_1111) * 0x108421) & 0x1041041
