@@ -8,6 +8,8 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Key
 
+from ._threefry import write_out
+
 
 def check_key(key: Any, caller: str) -> Key[Array, ""]:
     """Returns `key` as a typed key, or raises if it is not exactly one key."""
@@ -27,7 +29,7 @@ def check_key(key: Any, caller: str) -> Key[Array, ""]:
             f"{fix}; got an array of keys of shape {key.shape}. (For a batch, use "
             "`jax.vmap`, or `VectorEnvironment` with one key.)"
         )
-    return key
+    return write_out(key)
 
 
 def _wrap_raw_key(key: Any, fix: str) -> Key[Array, "..."]:
@@ -54,7 +56,7 @@ def as_keys(key: Any, caller: str) -> Key[Array, "..."]:
     if isinstance(key, jax.Array | np.ndarray):
         is_typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
         if is_typed and key.ndim == 1:
-            return jnp.asarray(key)
+            return write_out(jnp.asarray(key))
         if not is_typed and key.dtype == np.uint32 and key.ndim == 2:
             return jax.vmap(lambda k: check_key(k, caller))(jnp.asarray(key))
     return as_key(key, caller)

@@ -10,5 +10,10 @@ def example(id: str, **parameters) -> eqenvs.AbstractEnvironment:
     if id == "MNISTBandit-bsuite":
         images = np.arange(6 * 28 * 28, dtype=np.uint8).reshape(6, 28, 28)
         labels = np.array([0, 3, 9, 9, 5, 1], dtype=np.uint8)
-        parameters = {"images": images, "labels": labels, **parameters}
+        parameters = {"images": images, "labels": labels, "max_steps": 100} | parameters
+    if id == "MemoryChain-bsuite":
+        parameters = {"memory_length": 20} | parameters
+    if id in ("BernoulliBandit-misc", "GaussianBandit-misc"):
+        # What is seen of the time depends on the time limit otherwise.
+        parameters = {"normalize_time": False} | parameters
     return eqenvs.make(id, **parameters)
