@@ -21,12 +21,13 @@ from typing import NamedTuple
 import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, Bool, Int32, Key
+from jaxtyping import Array, Bool, Int32, Key, UInt32
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ..._parameters import Flag, Integer
 from ...random import scale_bits
 from ...spaces import Box, Discrete
+from ._computed_once import computed_once
 
 
 UP, DOWN = 2, 4  # the actions, among all six; all others do nothing
@@ -138,7 +139,9 @@ class Freeway(
 
         wins = y == TOP
         y = jnp.where(wins, BOTTOM, y)
-        new_pace = self._draw(key).pace
+        # The words are computed once, and not again for every number made from them;
+        # they are all zero if no lane of a batch needs any.
+        new_pace = _traffic(computed_once(wins, _draw_words(key))).pace
         pace = jnp.where(wins, new_pace, state.cars.pace)
         timer = jnp.where(wins, jnp.abs(new_pace), state.cars.timer)
 
@@ -159,12 +162,7 @@ class Freeway(
         return Transition(state, reward, state.time > self.time_limit)
 
     def _draw(self, key: Key[Array, ""]) -> Traffic:
-        # Four decimal digits of each of two random numbers between 0 and 1: all
-        # combinations have the same probability to within 10,000 parts in 2**32.
-        words = jr.bits(key, (2, 1), jnp.uint32)
-        shifted = words * jnp.array([1, 10, 100, 1000], jnp.uint32)
-        digits = scale_bits(shifted, 10).reshape(NUM_CARS)
-        return Traffic(jnp.where(digits < 5, digits - 5, digits - 4))
+        return _traffic(_draw_words(key))
 
     def observe(self, state: FreewayState) -> Bool[Array, "10 10 7"]:
         cars = state.cars
@@ -188,6 +186,18 @@ class Freeway(
     @property
     def observation_space(self) -> Box:
         return Box(0, 1, (10, 10, 7), bool)
+
+
+def _draw_words(key: Key[Array, ""]) -> UInt32[Array, " 2"]:
+    return jr.bits(key, (2,), jnp.uint32)
+
+
+def _traffic(words: UInt32[Array, " 2"]) -> Traffic:
+    # Four decimal digits of each of two random numbers between 0 and 1: all
+    # combinations have the same probability to within 10,000 parts in 2**32.
+    shifted = words[:, None] * jnp.array([1, 10, 100, 1000], jnp.uint32)
+    digits = scale_bits(shifted, 10).reshape(NUM_CARS)
+    return Traffic(jnp.where(digits < 5, digits - 5, digits - 4))
 
 
 def _ahead(x: Int32[Array, " 8"], goes_right: Bool[Array, " 8"]) -> Int32[Array, " 8"]:
