@@ -46,7 +46,7 @@ class Numbers(eqx.Module):
     def equal(self, value: Any) -> UInt32[Array, "..."]:
         """The slots whose number is `value`; for each of several values, if it is an
         array."""
-        different = NO_SLOT
+        different: Any = NO_SLOT
         for digit, other in zip(self.digits, self._digits_of(value), strict=True):
             different = different | (digit ^ other)
         return ~different

@@ -402,6 +402,9 @@ def _enter(state: SeaquestState, draw: Draw) -> Swimmers:
     blocked = (enemies & oncoming & swimmers.y.equal(draw.enemy_row)) != 0
     enemy_enters = slots_if((state.spawn_timer == 0) & ~blocked)
     diver_enters = slots_if(state.diver_spawn_timer == 0)
+    enemy_enters, diver_enters = computed_once(
+        state.time >= 0, (enemy_enters, diver_enters)
+    )
     # All move one slot down, which frees the slot of the youngest.
     shifting = (enemy_enters & ENEMIES) | (diver_enters & DIVERS)
     shifting_from = shifting & ~(OLDEST_ENEMY | OLDEST_DIVER)
