@@ -1,8 +1,8 @@
 """JAX's own threefry, bit for bit, with its rounds written out.
 
-For a CPU, JAX compiles the twenty rounds of threefry as a loop that writes every word to
-memory and reads it back five times. Written out, they are fused into whatever uses the
-numbers, and take a fraction of the time.
+For a CPU, JAX compiles the twenty rounds of threefry as a loop, which writes every word
+to memory and reads it back five times. Written out, they are fused into whatever uses
+the numbers, and take a fraction of the time.
 
 The function is Threefry-2x32 with twenty rounds, of Salmon, Moraes, Dror & Shaw,
 "Parallel random numbers: as easy as 1, 2, 3" (SC 2011).
