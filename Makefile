@@ -6,13 +6,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-all lint docs bench clean
+.PHONY: demo test lint docs bench clean
 
 demo: $(VENV)/.installed-cli  ## Random rollouts, then an agent that learns CartPole.
 	$(BIN)/python examples/demo.py
 
-test: $(VENV)/.installed-dev  ## All tests but the slow ones' long versions.
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+test: $(VENV)/.installed-dev  ## All tests.
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(VENV)/.installed-dev  ## Style and types.
 	$(BIN)/ruff check .

@@ -43,3 +43,13 @@ def unchecked():
     jaxtyping.config.update("jaxtyping_disable", True)
     yield
     jaxtyping.config.update("jaxtyping_disable", False)
+
+
+def pytest_collection_modifyitems(items):
+    """One worker takes the tests of one file, or of one environment where a test goes
+    over all of them: what they compile and cache, they share."""
+    for item in items:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        is_conformance = item.path.name == "test_conformance.py"
+        group = parameters.get("id") if is_conformance else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
