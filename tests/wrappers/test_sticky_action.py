@@ -70,7 +70,10 @@ def test_the_original_rule(seed, probability):
     game.random.finish()
 
 
-@pytest.mark.parametrize("inner", [CartPole(), Pendulum(), Breakout()])
+# The last of them draws random numbers of its own in a transition.
+@pytest.mark.parametrize(
+    "inner", [CartPole(), Pendulum(), Breakout(), StickyAction(CartPole(), 0.5)]
+)
 def test_any_environment(inner):
     """What is taken is the given or the last action; all else is the inner process."""
     env = StickyAction(inner, 0.3)
