@@ -201,7 +201,9 @@ class PPO(AbstractParametric):
         if not progress:
             return _train(self, env, key, num_updates, None)
         with Progress(num_updates, self.num_envs * self.rollout_steps) as bar:
-            return jax.block_until_ready(_train(self, env, key, num_updates, bar.id))
+            return jax.block_until_ready(
+                _train(self, env, key, num_updates, jnp.asarray(bar.id))
+            )
 
 
 @eqx.filter_jit
