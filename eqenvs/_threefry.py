@@ -14,19 +14,27 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jax.extend.random import define_prng_impl
+from jax.extend.random import define_prng_impl, threefry2x32_p
 from jaxtyping import Array, Key, UInt32
 
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA
 
+# Fewer words than this are left to JAX's loop. There is nothing to gain with them, and
+# LLVM can take minutes to compile rounds that it unrolls over a handful of words.
+_FEW_WORDS = 100
+
 Word = UInt32[Array, "..."]
 
 
-def _threefry(key: UInt32[Array, " 2"], x0: Word, x1: Word) -> tuple[Word, Word]:
-    """Encrypts the counters `(x0, x1)`."""
-    keys = (key[0], key[1], key[0] ^ key[1] ^ jnp.uint32(_PARITY))
+@jax.custom_batching.custom_vmap
+def _threefry(k0: Word, k1: Word, x0: Word, x1: Word) -> tuple[Word, Word]:
+    """Encrypts the counters `(x0, x1)` by the keys `(k0, k1)`, all of one shape."""
+    if x0.size < _FEW_WORDS:
+        encrypted = threefry2x32_p.bind(k0, k1, x0, x1)
+        return encrypted[0], encrypted[1]
+    keys = (k0, k1, k0 ^ k1 ^ jnp.uint32(_PARITY))
     x0, x1 = x0 + keys[0], x1 + keys[1]
     for i in range(5):
         for distance in _ROTATIONS[i % 2]:
@@ -37,6 +45,16 @@ def _threefry(key: UInt32[Array, " 2"], x0: Word, x1: Word) -> tuple[Word, Word]
     return x0, x1
 
 
+@_threefry.def_vmap
+def _(axis_size: int, in_batched: Any, *words: Word):
+    # Word by word, a batch is only a larger shape; so its size is known at last.
+    words = tuple(
+        word if is_batched else jnp.broadcast_to(word, (axis_size, *word.shape))
+        for word, is_batched in zip(words, in_batched, strict=True)
+    )
+    return _threefry(*words), (True, True)
+
+
 def _encrypted_counters(
     key: UInt32[Array, " 2"], shape: tuple[int, ...]
 ) -> tuple[Word, Word]:
@@ -44,7 +62,12 @@ def _encrypted_counters(
     if size >= 2**32:
         raise NotImplementedError(f"one call draws fewer than 2**32 words, not {size}.")
     counters = jnp.arange(size, dtype=jnp.uint32).reshape(shape)
-    return _threefry(key, jnp.zeros_like(counters), counters)
+    return _encrypt(key, counters)
+
+
+def _encrypt(key: UInt32[Array, " 2"], counters: Word) -> tuple[Word, Word]:
+    k0, k1 = (jnp.broadcast_to(word, counters.shape) for word in (key[0], key[1]))
+    return _threefry(k0, k1, jnp.zeros_like(counters), counters)
 
 
 def _seed(seed: Array) -> UInt32[Array, " 2"]:
@@ -59,7 +82,7 @@ def _split(
 
 def _fold_in(key: UInt32[Array, " 2"], data: Any) -> UInt32[Array, " 2"]:
     data = jnp.asarray(data).astype(jnp.uint32)
-    return jnp.stack(_threefry(key, jnp.zeros_like(data), data))
+    return jnp.stack(_encrypt(key, data))
 
 
 def _random_bits(
