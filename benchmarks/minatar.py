@@ -11,10 +11,8 @@ actions here, as the others do; it has no time limit.
 
 import argparse
 import importlib.util
-import statistics
 from collections.abc import Callable
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -22,13 +20,12 @@ import jax.random as jr
 import eqenvs
 
 from .side_by_side import (
-    compile_time,
     digest,
     draw_actions,
     eqenvs_vector,
     eqenvs_vmap,
     gymnax_vmap,
-    interleaved,
+    measure,
 )
 
 
@@ -82,19 +79,7 @@ def compare(game: str, num_envs: int, num_steps: int, repeats: int) -> dict[str,
     }
     if importlib.util.find_spec("pgx_minatar") is not None:
         contestants["pgx"] = pgx_vmap(game, num_envs)
-    compiled, results = {}, {}
-    for name, run in contestants.items():
-        compile_seconds = []
-        for _ in range(3):
-            jax.clear_caches()
-            eqx.clear_caches()
-            seconds, function = compile_time(run, key, actions)
-            compile_seconds.append(seconds)
-        compiled[name] = lambda function=function: function(key, actions)
-        results[name] = {"compile": statistics.median(compile_seconds)}
-    for name, seconds in interleaved(compiled, repeats).items():
-        results[name]["run"] = statistics.median(seconds)
-    return results
+    return measure(contestants, key, actions, repeats)
 
 
 def main() -> None:

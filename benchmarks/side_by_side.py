@@ -138,6 +138,13 @@ def compare(
         "vmap": eqenvs_vmap(env, num_envs),
         "vector": eqenvs_vector(env, num_envs),
     }
+    return measure(contestants, key, actions, repeats)
+
+
+def measure(
+    contestants: dict[str, Callable], key: Any, actions: Any, repeats: int
+) -> dict[str, dict[str, float]]:
+    """Medians of the run time and the compile time of each contestant."""
     compiled, results = {}, {}
     for name, run in contestants.items():
         compile_seconds = []

@@ -1,6 +1,5 @@
 """Reacher beside a NumPy reference, and the law of its initial states."""
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -13,21 +12,11 @@ from hypothesis.extra.numpy import arrays
 from eqenvs import Reacher, VectorEnvironment
 
 from ..reference import reacher as reference
+from .planar import episode
 
 
 NUM_STEPS = 100
 SIGNIFICANCE = 1e-3  # of every statistical test; the seeds are fixed
-
-
-@eqx.filter_jit
-def episode(env, key, actions):
-    observation, start = env.reset(key)
-
-    def body(state, action):
-        state, reward, terminated, _ = env.transition(key, state, action)
-        return state, (env.observe(state), reward, terminated, env.truncated(state))
-
-    return start, observation, jax.lax.scan(body, start, actions)[1]
 
 
 def compare(env, key, actions, tolerance):
