@@ -13,12 +13,13 @@ the right one may also follow the ball by itself.
 4. The episode terminates when the ball leaves the screen to the left or to the right.
 """
 
+import functools as ft
 from typing import Literal
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int32, Key
+from jaxtyping import Array, ArrayLike, Bool, Float, Int32, Key, UInt8
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ..._parameters import Choice, Count, Integer, Real
@@ -215,34 +216,36 @@ class Pong(
         )
 
     def observe(self, state: PongState) -> Bool[Array, "h w 3"]:
-        def cell(row, column):
-            row = jnp.clip(jnp.floor(row), 0, self.height - 1)
-            column = jnp.clip(jnp.floor(column), 0, self.width - 1)
-            return (row * self.width + column).astype(jnp.int32)
+        rows = np.arange(self.height)
+        column, channel = (np.ravel(x) for x in np.indices((self.width, 3)))
 
-        def rows(paddle):
-            middle = jnp.floor(paddle).astype(jnp.int32)
+        def paddle(middle):
+            middle = jnp.floor(middle).astype(jnp.int32)
             top, bottom = (
-                middle - self.paddle_half_height,
-                middle + self.paddle_half_height,
+                jnp.clip(middle + offset, 0, self.height - 1)
+                for offset in (-self.paddle_half_height, self.paddle_half_height)
             )
-            last = self.height - 1
-            return jnp.clip(top, 0, last), jnp.clip(bottom, 0, last)
+            return (rows >= top) & (rows <= bottom)
 
-        # One comparison for each thing and each number of the picture.
-        row, column, channel = np.indices((self.height, self.width, 3), np.int32)
-        number = 3 * (row * self.width + column) + channel
-        outside = self.height
-        left_row = np.where((column == 0) & (channel == 0), row, outside)
-        right_row = np.where((column == self.width - 1) & (channel == 0), row, outside)
-        left_top, left_bottom = rows(state.left_paddle)
-        right_top, right_bottom = rows(state.right_paddle)
-        return (
-            ((left_row >= left_top) & (left_row <= left_bottom))
-            | ((right_row >= right_top) & (right_row <= right_bottom))
-            | (number == 3 * cell(state.row, state.column) + 1)
-            | (number == 3 * cell(state.last_row, state.last_column) + 2)
+        def is_at(cells, coordinate):
+            return cells == jnp.clip(jnp.floor(coordinate), 0, cells[-1])
+
+        # Each thing has a bit. A number of the picture is true if its row and its
+        # column, in its channel, have a bit in common: one operation for each number.
+        row_bits = _bits(
+            paddle(state.left_paddle),
+            paddle(state.right_paddle),
+            is_at(rows, state.row),
+            is_at(rows, state.last_row),
         )
+        column_bits = _bits(
+            (channel == 0) & (column == 0),
+            (channel == 0) & (column == self.width - 1),
+            (channel == 1) & is_at(column, state.column),
+            (channel == 2) & is_at(column, state.last_column),
+        )
+        picture = (row_bits[:, None] & column_bits) != 0
+        return picture.reshape(self.height, self.width, 3)
 
     @property
     def action_space(self) -> Discrete | MultiDiscrete:
@@ -256,3 +259,9 @@ class Pong(
 def _direction(action: Int32[Array, ""]) -> Int32[Array, ""]:
     """-1 is up, 1 is down."""
     return (action == 2).astype(jnp.int32) - (action == 1)
+
+
+def _bits(*masks: ArrayLike) -> UInt8[Array, " n"]:
+    """Bit `i` of each number is that entry of the mask `i`."""
+    numbers = (jnp.asarray(mask).astype(jnp.uint8) << i for i, mask in enumerate(masks))
+    return ft.reduce(jnp.bitwise_or, numbers)
