@@ -22,8 +22,8 @@ lint: $(VENV)/.installed-dev  ## Style and types.
 docs: $(VENV)/.installed-dev  ## The documentation, into site/.
 	$(BIN)/mkdocs build --strict
 
-bench: $(VENV)/.installed-bench  ## Speed beside gymnax.
-	$(BIN)/python -m benchmarks.side_by_side
+bench: $(VENV)/.installed-bench  ## Speed beside gymnax, in less than ten minutes.
+	$(BIN)/eqenvs bench --output benchmarks/results --minutes 9
 
 clean:
 	rm -rf $(VENV) site .jax_cache

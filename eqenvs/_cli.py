@@ -1,5 +1,6 @@
 """The command `eqenvs`: `pip install eqenvs[cli]`."""
 
+import importlib.util
 import json
 import os
 import pathlib
@@ -8,7 +9,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args, Literal
 
 import equinox as eqx
 import jax
@@ -17,6 +18,7 @@ import tyro
 
 import eqenvs
 
+from ._checks import check_count
 from ._parameters import describe_default, parameters_of
 from ._registry import entry_point
 
@@ -125,7 +127,65 @@ class Evaluate:
         report(env, agent, self.seed, self.num_episodes)
 
 
-Command = List | Info | Train | Evaluate
+Section = Literal[
+    "throughput", "compile", "memory", "lanes", "overhead", "import", "others"
+]
+
+
+@dataclass
+class Bench:
+    """Measure speed beside gymnax, and beside others that are installed."""
+
+    ids: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    """Which environments, such as CartPole-v1; by default all."""
+    output: pathlib.Path = pathlib.Path("runs/bench")
+    """The folder for results.json, results.md and results.png. Those of an earlier run
+    are replaced."""
+    repeats: int = 5
+    """How many turns the medians are of."""
+    sections: tuple[Section, ...] = get_args(Section)
+    """What to measure."""
+    quick: bool = False
+    """Play few steps and compile once, to see that everything runs. The figures mean
+    little."""
+    minutes: float | None = None
+    """Leave out what has not begun after so many minutes."""
+
+    def run(self) -> None:
+        for id in self.ids:
+            entry_point(id)
+        check_count("repeats", self.repeats)
+        if self.minutes is not None and not self.minutes > 0:
+            raise ValueError(f"minutes must be positive; got {self.minutes}.")
+        for module in ("gymnax", "six", "matplotlib", "tqdm"):
+            if importlib.util.find_spec(module) is None:
+                raise ValueError(
+                    f"the benchmark needs the package {module}, which is not "
+                    "installed: pip install eqenvs[bench]"
+                )
+        from . import _bench
+
+        ids = tuple(dict.fromkeys(self.ids)) or eqenvs.registered()
+        settings = _bench.Settings(
+            ids, self.sections, self.repeats, self.quick, self.minutes
+        )
+        chosen = _bench.choose(settings)
+        self.output.mkdir(parents=True, exist_ok=True)
+        results = _bench.measure(settings, *chosen)
+        tables = _bench.tables(results)
+        print("\n".join(table.text() for table in tables))
+        contents = {
+            "results.json": json.dumps(results, indent=1).encode(),
+            "results.md": _bench.markdown(tables).encode(),
+            "results.png": _bench.chart(results),
+        }
+        written = {name: x for name, x in contents.items() if x is not None}
+        for name, content in written.items():
+            write_safely(self.output / name, content)
+        print(f"Saved {', '.join(written)} in {self.output}.")
+
+
+Command = List | Info | Train | Evaluate | Bench
 
 
 def main() -> None:

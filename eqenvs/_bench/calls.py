@@ -1,0 +1,86 @@
+"""What using a library from Python costs: one call, and its import."""
+
+import functools as ft
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.random as jr
+
+from .case import Case, make_gymnax, Settings
+from .timing import interleaved
+
+
+IMPORTS = ("jax", "jax, equinox", "eqenvs", "gymnax")
+
+
+def overhead(case: Case, settings: Settings, _: list[str]) -> dict[str, Any]:
+    """Seconds of one call of a compiled `env.step` from Python, of one lane."""
+    key = jr.key(1)
+    action = jax.tree.map(lambda x: jax.device_put(x[0]), case.actions)
+    theirs, params = make_gymnax(case.id)
+    ours = case.env
+    players = {
+        "gymnax": (
+            theirs.reset(key, params)[1],
+            lambda state: theirs.step(key, state, action, params)[1],
+        ),
+        "eqenvs": (
+            ours.reset(key)[1],
+            lambda state: ours.step(key, state, action).state,
+        ),
+    }
+    num_calls = 50 if settings.quick else 500
+
+    def repeat(state: Any, step: Callable[[Any], Any]) -> Any:
+        for _ in range(num_calls):
+            state = step(state)
+        return state
+
+    seconds = interleaved(
+        {name: ft.partial(repeat, *player) for name, player in players.items()},
+        settings.repeats,
+    )
+    median = {name: statistics.median(x) / num_calls for name, x in seconds.items()}
+    return {
+        "calls": num_calls,
+        "seconds": seconds,
+        "seconds_per_call": median,
+        "to_gymnax": median["eqenvs"] / median["gymnax"],
+    }
+
+
+def imports(settings: Settings) -> dict[str, Any]:
+    """Seconds of an `import` in a fresh process, without the start of Python."""
+    repeats = 1 if settings.quick else min(3, settings.repeats)
+    with tempfile.TemporaryDirectory() as folder:
+        variables = {**os.environ, "PYTHONPYCACHEPREFIX": folder}
+        variables.pop("PYTHONDONTWRITEBYTECODE", None)
+        turns = [
+            {modules: import_time(modules, variables) for modules in IMPORTS}
+            for _ in range(1 + repeats)
+        ]
+    # The first turn wrote the bytecode.
+    seconds = {modules: [turn[modules] for turn in turns[1:]] for modules in IMPORTS}
+    return {
+        "seconds": seconds,
+        "median": {modules: statistics.median(x) for modules, x in seconds.items()},
+    }
+
+
+def import_time(modules: str, variables: dict[str, str]) -> float:
+    """Seconds of an `import` in a process of its own."""
+    code = (
+        f"import time; start = time.perf_counter(); import {modules}; "
+        "print(time.perf_counter() - start)"
+    )
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    done = subprocess.run(
+        command, env=variables, capture_output=True, text=True, check=True
+    )
+    return float(done.stdout.split()[-1])

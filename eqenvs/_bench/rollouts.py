@@ -1,0 +1,59 @@
+"""Whole rollouts beside gymnax: how fast, how long to compile, how large."""
+
+import statistics
+from typing import Any
+
+from .case import Case, CONTESTANTS, Settings
+from .timing import interleaved
+
+
+def throughput(case: Case, settings: Settings, _: list[str]) -> dict[str, Any]:
+    """Seconds of whole rollouts, turn by turn."""
+    case.compile(settings.compile_repeats)
+    programs = {name: case.program(name) for name in CONTESTANTS}
+    seconds = interleaved(programs, settings.repeats)
+    steps = case.num_envs * case.num_steps
+    median = {name: statistics.median(x) for name, x in seconds.items()}
+    ranges = {}
+    for name in CONTESTANTS[1:]:
+        turns = zip(seconds["gymnax"], seconds[name], strict=True)
+        ratios = [theirs / ours for theirs, ours in turns]
+        ranges[name] = [min(ratios), max(ratios)]
+    return {
+        "num_envs": case.num_envs,
+        "num_steps": case.num_steps,
+        "seconds": seconds,
+        "steps_per_second": {name: steps / x for name, x in median.items()},
+        "times_gymnax": {name: median["gymnax"] / median[name] for name in ranges},
+        "times_gymnax_range": ranges,
+    }
+
+
+def compilation(case: Case, settings: Settings, _: list[str]) -> dict[str, Any]:
+    """Seconds to trace and compile the rollouts."""
+    case.compile(settings.compile_repeats)
+    seconds = case.compile_seconds
+    median = {name: statistics.median(x) for name, x in seconds.items()}
+    return {
+        "seconds": seconds,
+        "to_gymnax": {
+            name: median[name] / median["gymnax"] for name in CONTESTANTS[1:]
+        },
+    }
+
+
+def memory(case: Case, settings: Settings, _: list[str]) -> dict[str, Any]:
+    """Bytes that the rollouts need, as XLA plans them."""
+    case.compile(settings.compile_repeats)
+    return {name: planned_bytes(case.compiled[name]) for name in CONTESTANTS}
+
+
+def planned_bytes(compiled: Any) -> dict[str, int]:
+    """The parts of XLA's plan for the memory of a program, and their sum."""
+    plan = compiled.memory_analysis()
+    parts = {
+        "arguments": plan.argument_size_in_bytes,
+        "outputs": plan.output_size_in_bytes - plan.alias_size_in_bytes,
+        "temporaries": plan.temp_size_in_bytes,
+    }
+    return {**parts, "total": sum(parts.values())}

@@ -1,0 +1,100 @@
+"""All sections of the benchmark, one after the other."""
+
+import datetime
+import time
+from dataclasses import asdict
+from typing import Any
+
+import jax
+import jax.random as jr
+from tqdm import tqdm
+
+from .calls import imports, overhead
+from .case import Case, CONTESTANTS, new_key, Settings, why_not
+from .lanes import lanes
+from .machine import machine, versions
+from .peers import missing, others
+from .rollouts import compilation, memory, throughput
+
+
+# What is measured of every environment. What may be left out for want of time is last.
+SECTIONS = {
+    "throughput": throughput,
+    "compile": compilation,
+    "memory": memory,
+    "overhead": overhead,
+    "others": others,
+    "lanes": lanes,
+}
+
+
+def choose(settings: Settings) -> tuple[dict[str, Case], list[str]]:
+    """The environments that can be measured; and what cannot, and why.
+
+    **Raises:**
+
+    `ValueError` if nothing can be measured.
+    """
+    reasons = {id: why_not(id) for id in settings.ids}
+    cases = {id: Case(id, settings) for id in settings.ids if reasons[id] is None}
+    left_out = [f"{id}: {reason}." for id, reason in reasons.items() if reason]
+    if not cases:
+        raise ValueError(f"there is nothing to measure. {' '.join(left_out)}")
+    return cases, left_out
+
+
+def measure(
+    settings: Settings, cases: dict[str, Case], left_out: list[str]
+) -> dict[str, Any]:
+    """Measures all that was asked for.
+
+    **Arguments:**
+
+    - `settings`: what that is.
+    - `cases`, `left_out`: what `choose` returned.
+
+    **Returns:**
+
+    A dictionary that JSON can hold, with an entry for each section (and in that, but
+    for `import`, for each environment), and `date`, `machine`, `versions`, `settings`,
+    `keys`, `left_out` (what was, and why) and `wall_seconds`.
+    """
+    start = time.perf_counter()
+    jax.config.update("jax_enable_compilation_cache", False)
+    left_out = [*left_out]
+    if "others" in settings.sections:
+        left_out += missing()
+    results: dict[str, Any] = {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "machine": machine(),
+        "versions": versions(),
+        "settings": {
+            **asdict(settings),
+            "num_envs": settings.num_envs,
+            "num_steps": settings.num_steps,
+        },
+        "keys": {name: str(jr.key_impl(new_key(name))) for name in CONTESTANTS},
+    }
+    if "import" in settings.sections:
+        results["import"] = imports(settings)
+    wanted = [name for name in SECTIONS if name in settings.sections]
+    with tqdm(total=len(wanted) * len(cases), unit="part") as bar:
+        for name in wanted:
+            results[name] = {}
+            late = []
+            for id, case in cases.items():
+                bar.set_postfix_str(f"{name} {id}")
+                minutes = (time.perf_counter() - start) / 60
+                if settings.minutes is not None and minutes > settings.minutes:
+                    late.append(id)
+                else:
+                    results[name][id] = SECTIONS[name](case, settings, left_out)
+                bar.update()
+            if late:
+                left_out.append(
+                    f"{name} of {', '.join(late)}: the {settings.minutes:g} minutes "
+                    "were over."
+                )
+    results["left_out"] = left_out
+    results["wall_seconds"] = time.perf_counter() - start
+    return results
