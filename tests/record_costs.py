@@ -95,13 +95,15 @@ def program_costs(function: Callable[..., Any], *args: Any) -> dict[str, int]:
     }
 
 
-def step_costs(env: eqenvs.AbstractEnvironment) -> Costs:
+def step_costs(id: str) -> Costs:
     """The figures of one step in `NUM_ENVS` lanes, in both ways to write it.
 
-    The parameters of `env` are constants of the programs, and the keys are threefry's.
+    The parameters of the environment are constants of the programs, and the keys are
+    threefry's.
     """
     cpu = jax.local_devices(backend="cpu")[0]
     with jax.enable_x64(False), jax.default_device(cpu):
+        env = example(id)
         key = jr.key(0, impl="threefry2x32")
         keys = jax.eval_shape(lambda key: jr.split(key, NUM_ENVS), key)
         _, states = jax.eval_shape(jax.vmap(env.reset), keys)
@@ -162,7 +164,7 @@ def main() -> None:
         )
     new = dict(old) if ids else {}
     for id in ids or eqenvs.registered():
-        new[id] = step_costs(example(id))
+        new[id] = step_costs(id)
         print(id, "as before" if new[id] == old.get(id) else "recorded")
     write(new)
 

@@ -15,7 +15,6 @@ import pytest
 import eqenvs
 
 from . import record_costs
-from .examples import example
 
 
 TOLERANCE = 0.05
@@ -25,13 +24,15 @@ To record what it is now:
 
     python -m tests.record_costs {id}
 
-That is right if the change is meant: the step has become cheaper, the environment is
-new, or it does something that it has to do and did not. Commit the file
-tests/recorded_costs.json together with the change that explains it.
+That is right if the change is meant: the step has become cheaper (thank you; recorded,
+it stays so), the environment is new, or it does something that it has to do and did
+not. Commit tests/recorded_costs.json together with the change that explains it.
 
 It is not right if a figure has risen and you do not know why: each more number drawn,
-key split, lookup, loop or observation is paid for by every user at every step. Nor does
-it help to try again: the figures do not depend on what else the machine does.
+key split, lookup, loop or observation is paid for by every user at every step. Nor if
+loops or conditionals have gone and you do not know why: they may be those that save
+work, like the resets in chunks. And it does not help to try again: the figures do not
+depend on what else the machine does.
 """
 
 
@@ -44,9 +45,11 @@ def differences(recorded: record_costs.Costs, present: record_costs.Costs) -> li
             if old is None:
                 lines.append(f"{program}: {figure} is {new:,}; none is recorded")
             elif abs(new - old) > TOLERANCE * old:
-                verb = "has risen" if new > old else "has fallen"
+                moved = "up" if new > old else "down"
                 ratio = f" ({new / old - 1:+.0%})" if old else ""
-                lines.append(f"{program}: {figure} {verb}: {old:,} -> {new:,}{ratio}")
+                lines.append(
+                    f"{program}: {figure} {moved} from {old:,} to {new:,}{ratio}"
+                )
     return lines
 
 
@@ -58,7 +61,7 @@ def test_a_step_costs_what_is_recorded(id):
             f"the costs were recorded with {recorded_with}, and other versions compile "
             f"other programs; these are {record_costs.toolchain()}"
         )
-    lines = differences(costs.get(id, {}), record_costs.step_costs(example(id)))
+    lines = differences(costs.get(id, {}), record_costs.step_costs(id))
     if lines:
         lines = [
             f"The cost of a step of {id}, in {record_costs.NUM_ENVS} lanes:",
