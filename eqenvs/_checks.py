@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Key
 
 from ._threefry import write_out
+from .random import key as key_from_seed
 
 
 def check_key(key: Any, caller: str) -> Key[Array, ""]:
@@ -45,9 +46,9 @@ def _wrap_raw_key(key: Any, fix: str) -> Key[Array, "..."]:
 
 
 def as_key(key: Any, caller: str) -> Key[Array, ""]:
-    """One key, made from an integer if that is what was given."""
+    """One key, a fast one made from an integer if that is what was given."""
     if isinstance(key, int | np.integer) and not isinstance(key, bool):
-        return jr.key(int(key))
+        return key_from_seed(int(key))
     return check_key(key, caller)
 
 

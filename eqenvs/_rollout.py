@@ -92,9 +92,9 @@ def rollout(
         `initial_carry`, `policy(key, observation, carry) -> (action, carry)`. `None`
         plays uniformly random actions. If it is a pytree, such as an `equinox.Module`,
         then another one with other weights compiles nothing anew.
-    - `key`: a JAX PRNG key, or an integer to make one from. If it is an array of keys,
-        then every array of the result gets a leading axis for them, and the part for
-        each key is what that key alone gives.
+    - `key`: a JAX PRNG key, or an integer to make one from by [`eqenvs.random.key`][].
+        If it is an array of keys, then every array of the result gets a leading axis
+        for them, and the part for each key is what that key alone gives.
     - `num_steps`: how many steps to take; by default the time limit, `env.max_steps`.
     - `num_envs`: how many lanes to play. If it is given, then arrays get an axis for
         the lanes, behind that of time.
@@ -191,7 +191,7 @@ def evaluate(
     **Arguments:**
 
     - `env`, `policy`, `initial_carry`: as in [`eqenvs.rollout`][].
-    - `key`: a JAX PRNG key, or an integer to make one from.
+    - `key`: a JAX PRNG key, or an integer to make one from by [`eqenvs.random.key`][].
     - `num_episodes`: how many episodes to play.
 
     **Returns:**

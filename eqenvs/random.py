@@ -1,8 +1,64 @@
 """Random numbers at the price of the bits that they need."""
 
+from typing import Any
+
+import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, Int32, Key, UInt32
+import numpy as np
+from jaxtyping import Array, Int32, Integer, Key, UInt32
+
+from ._fast_keys import IMPLEMENTATION, key_data_of_seed
+
+
+def key(seed: int | np.integer | Integer[Array | np.ndarray, ""]) -> Key[Array, ""]:
+    """A JAX PRNG key whose random numbers cost little on a CPU.
+
+    It goes wherever a key of `jax.random.key` goes: to everything in `jax.random`, to
+    the environments, under `jit`, `vmap`, `scan` and `shard_map`. The random numbers
+    are others than those of `jax.random.key(seed)`, and the same on every device, with
+    `jax_enable_x64` and without.
+
+    They pass the statistical tests that are described under "Performance", also across
+    keys that were split, folded or made from consecutive seeds. They are not
+    cryptographic: who sees some of them can compute the key.
+
+    **Arguments:**
+
+    - `seed`: an integer of up to 64 bits: a Python integer from `-2**63` to
+        `2**64 - 1`, or a scalar of an integer dtype, which may be traced. An integer
+        below zero stands for its two's complement.
+
+    **Returns:**
+
+    One typed key, made of two 32-bit words.
+
+    **Raises:**
+
+    - `TypeError` if `seed` is not an integer, `ValueError` if it has more than 64 bits
+        or is an array that is not a scalar.
+    """
+    if isinstance(seed, int) and not isinstance(seed, bool):
+        if not -(2**63) <= seed < 2**64:
+            raise ValueError(f"seed must be from -2**63 to 2**64 - 1; got {seed}.")
+        # As two words, since without x64 JAX has no integers of 64 bits.
+        words = np.array([seed & (2**32 - 1), (seed >> 32) & (2**32 - 1)], np.uint32)
+        return jr.wrap_key_data(key_data_of_seed(*words), impl=IMPLEMENTATION)
+    if not _is_integer_array(seed):
+        raise TypeError(f"seed must be an integer; got {seed!r}.")
+    if np.shape(seed) != ():
+        raise ValueError(
+            f"seed must be one integer; got an array of shape {np.shape(seed)}. (For "
+            "many keys, use `jax.vmap(eqenvs.random.key)`, or `jax.random.split`.)"
+        )
+    if isinstance(seed, np.generic | np.ndarray):
+        return key(int(seed))
+    return jr.key(seed, impl=IMPLEMENTATION)
+
+
+def _is_integer_array(x: Any) -> bool:
+    is_array = isinstance(x, jax.Array | np.ndarray | np.generic)
+    return is_array and jnp.issubdtype(x.dtype, jnp.integer)
 
 
 def scale_bits(bits: UInt32[Array, "*shape"], n: int) -> Int32[Array, "*shape"]:

@@ -160,11 +160,13 @@ def test_evaluate_a_policy_and_a_recurrent_one():
     assert (result.episode_return < 500).all()
 
 
-def test_an_integer_is_a_seed():
+def test_an_integer_is_a_seed_of_a_fast_key():
+    key = eqenvs.random.key(3)
     assert_equal(
         rollout(CartPole(), None, 3, num_steps=5),
-        rollout(CartPole(), None, jr.key(3), num_steps=5),
+        rollout(CartPole(), None, key, num_steps=5),
     )
+    assert_equal(evaluate(CartPole(), bad, 3, 4), evaluate(CartPole(), bad, key, 4))
 
 
 def test_environments_with_different_parameters():

@@ -184,7 +184,8 @@ class PPO(AbstractParametric):
         **Arguments:**
 
         - `env`: an environment whose actions are `Discrete` or a `Box` of floats.
-        - `key`: a JAX PRNG key, or an integer to make one from.
+        - `key`: a JAX PRNG key, or an integer to make one from by
+            [`eqenvs.random.key`][].
         - `num_steps`: how many steps to take in all environments together; rounded up
             to whole updates of `num_envs * rollout_steps`.
         - `progress`: whether to show a progress bar with the return and the steps per

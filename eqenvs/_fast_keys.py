@@ -1,0 +1,109 @@
+"""A key implementation for random numbers that cost little on a CPU.
+
+The function is pcg3d of Jarzynski & Olano, "Hash functions for GPU rendering" (Journal
+of Computer Graphics Techniques 9(3), 2020): a bijection of three 32-bit words, made of
+multiplications, additions and shifts. Here the three words are the two of the key and a
+counter; there are four rounds instead of two; and between the rounds every word is
+xored with a constant, so that no key is a fixed point. One of these constants tells
+what the result is for: a random number, a key that is split off, one that is folded in,
+or one that a seed makes. Each of these has a function of its own.
+
+`benchmarks/prng/` measures how random it is. It is not for cryptography.
+"""
+
+import math
+from typing import Any
+
+import jax.numpy as jnp
+from jax.extend.random import define_prng_impl
+from jaxtyping import Array, UInt32
+
+
+Word = UInt32[Array, "..."]
+
+_MULTIPLIER = 1664525
+_INCREMENT = 1013904223
+
+# The fractional part of pi, from its beginning: first what tells the purposes apart.
+_BITS, _SPLIT, _FOLD_IN, _SEED = 0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344
+_ROUND_CONSTANTS = (
+    (0xA4093822, 0x299F31D0),
+    (0x082EFA98, 0xEC4E6C89, 0x452821E6),
+    (0x38D01377, 0xBE5466CF, 0x34E90C6C),
+)
+
+
+def _mix(x: Word, y: Word, z: Word) -> tuple[Word, Word, Word]:
+    x = x + y * z
+    y = y + z * x
+    z = z + x * y
+    return x, y, z
+
+
+def _hash(k0: Word, k1: Word, counter: Word, purpose: int) -> tuple[Word, Word]:
+    """Two random words for every key `(k0, k1)`, counter and purpose."""
+    first, *others = _ROUND_CONSTANTS
+    words = tuple(w * _MULTIPLIER + _INCREMENT for w in (k0, k1, counter))
+    words = _mix(*words)
+    for constants in ((purpose, *first), *others):
+        words = (
+            w ^ (w >> 16) ^ jnp.uint32(constant)
+            for w, constant in zip(words, constants, strict=True)
+        )
+        words = _mix(*words)
+    _, y, z = words
+    return y, z
+
+
+def _counters(shape: tuple[int, ...]) -> Word:
+    size = math.prod(shape)
+    if size > 2**32:
+        raise NotImplementedError(f"one call draws up to 2**32 numbers, not {size}.")
+    return jnp.arange(size, dtype=jnp.uint32).reshape(shape)
+
+
+def key_data_of_seed(low: Any, high: Any) -> UInt32[Array, " 2"]:
+    """The words of the key that the halves of a 64-bit seed make."""
+    low, high = jnp.asarray(low, jnp.uint32), jnp.asarray(high, jnp.uint32)
+    return jnp.stack(_hash(low, high, jnp.zeros_like(low), _SEED))
+
+
+def _seed(seed: Array) -> UInt32[Array, " 2"]:
+    low = seed.astype(jnp.uint32)
+    if seed.dtype.itemsize == 8:
+        high = (seed >> 32).astype(jnp.uint32)
+    else:  # The sign, if there is one, goes on.
+        high = jnp.where(seed < 0, jnp.uint32(2**32 - 1), jnp.uint32(0))
+    return key_data_of_seed(low, high)
+
+
+def _split(
+    key: UInt32[Array, " 2"], shape: tuple[int, ...]
+) -> UInt32[Array, "*shape 2"]:
+    return jnp.stack(_hash(key[0], key[1], _counters(shape), _SPLIT), axis=-1)
+
+
+def _fold_in(key: UInt32[Array, " 2"], data: Any) -> UInt32[Array, " 2"]:
+    data = jnp.asarray(data).astype(jnp.uint32)
+    return jnp.stack(_hash(key[0], key[1], data, _FOLD_IN))
+
+
+def _random_bits(
+    key: UInt32[Array, " 2"], bit_width: int, shape: tuple[int, ...]
+) -> Array:
+    high, low = _hash(key[0], key[1], _counters(shape), _BITS)
+    if bit_width == 64:
+        return (high.astype(jnp.uint64) << 32) | low.astype(jnp.uint64)
+    dtype = {8: jnp.uint8, 16: jnp.uint16, 32: jnp.uint32}[bit_width]
+    return (low >> (32 - bit_width)).astype(dtype)
+
+
+IMPLEMENTATION = define_prng_impl(
+    key_shape=(2,),
+    seed=_seed,
+    split=_split,
+    random_bits=_random_bits,
+    fold_in=_fold_in,
+    name="pcg3d_four_rounds",
+    tag="pcg",
+)
