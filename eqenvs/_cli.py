@@ -179,10 +179,12 @@ class Bench:
             "results.md": _bench.markdown(tables).encode(),
             "results.png": _bench.chart(results),
         }
-        written = {name: x for name, x in contents.items() if x is not None}
-        for name, content in written.items():
-            write_safely(self.output / name, content)
-        print(f"Saved {', '.join(written)} in {self.output}.")
+        for name, content in contents.items():
+            if content is None:
+                (self.output / name).unlink(missing_ok=True)
+            else:
+                write_safely(self.output / name, content)
+                print(f"Saved {self.output / name}.")
 
 
 Command = List | Info | Train | Evaluate | Bench

@@ -13,7 +13,7 @@ import jax
 import jax.random as jr
 
 from .case import Case, make_gymnax, Settings
-from .timing import interleaved
+from .timing import warm_and_interleaved
 
 
 IMPORTS = ("jax", "jax, equinox", "eqenvs", "gymnax")
@@ -42,7 +42,7 @@ def overhead(case: Case, settings: Settings, _: list[str]) -> dict[str, Any]:
             state = step(state)
         return state
 
-    seconds = interleaved(
+    seconds = warm_and_interleaved(
         {name: ft.partial(repeat, *player) for name, player in players.items()},
         settings.repeats,
     )

@@ -60,7 +60,7 @@ class Settings:
     @property
     def compile_repeats(self) -> dict[str, int]:
         """How many times each contestant's rollout is compiled."""
-        pair = 1 if self.quick or "compile" not in self.sections else 3
+        pair = 1 if self.quick or "compile" not in self.sections else 2
         return {"gymnax": pair, "vmap": 1, "vector": pair, "fast": 1}
 
 

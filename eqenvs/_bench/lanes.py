@@ -20,8 +20,8 @@ LANES = {
 }
 QUICK_LANES = {"vector": (1, 1_000, 100_000), "gymnax": (1_000,)}
 # A measurement takes at least so long, and is repeated unless it takes much longer.
-SECONDS = 0.03
-LONG_SECONDS = 1.0
+SECONDS = 0.02
+LONG_SECONDS = 0.5
 REPEATS = 3
 # A program that needs more memory is not run.
 MAX_BYTES = 4 * 2**30
@@ -96,9 +96,7 @@ def measure(players: dict[str, Player]) -> dict[str, list[float]]:
         first = seconds(player)
         player.calls = max(1, round(SECONDS / first))
         longest = max(longest, first)
-    if longest > LONG_SECONDS:
-        return {name: [seconds(player)] for name, player in players.items()}
-    return interleaved(players, REPEATS)
+    return interleaved(players, 1 if longest > LONG_SECONDS else REPEATS)
 
 
 def steps_per_call(count: int) -> int:

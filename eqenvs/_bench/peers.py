@@ -20,7 +20,7 @@ import numpy as np
 
 from .case import Case, Settings
 from .loops import PGX_GAMES, pgx_vmap
-from .timing import compile_time, interleaved
+from .timing import compile_time, warm_and_interleaved
 
 
 MODULES = {
@@ -89,7 +89,7 @@ def others(case: Case, settings: Settings, _: list[str]) -> list[dict[str, Any]]
     case.compile({"vector": 1})
     programs = {"eqenvs": case.program("vector")}
     programs.update({entrant.name: entrant.play for entrant in found})
-    seconds = interleaved(programs, settings.repeats)
+    seconds = warm_and_interleaved(programs, settings.repeats)
     steps = case.num_envs * case.num_steps
     rate = steps / statistics.median(seconds["eqenvs"])
     results = []

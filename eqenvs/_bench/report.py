@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .case import CONTESTANTS, FEWER_STEPS
+from .case import CONTESTANTS
 
 
 OURS = CONTESTANTS[1:]
@@ -86,7 +86,7 @@ def throughput(results: dict[str, Any], found: dict[str, Any]) -> Table:
     notes += [
         f"{id}: {each['num_steps']} steps only, on both sides; gymnax's is slow."
         for id, each in found.items()
-        if id in FEWER_STEPS
+        if each["num_steps"] < settings["num_steps"]
     ]
     notes += means(
         "times as fast as gymnax",
@@ -138,7 +138,7 @@ def compilation(results: dict[str, Any], found: dict[str, Any]) -> Table:
         ("environment", *CONTESTANTS, *(f"{name}: ratio" for name in OURS)),
         rows,
         [
-            "With nothing cached, turn by turn; for gymnax and vector the median of "
+            "With nothing cached, turn by turn; for gymnax and vector the mean of "
             f"{repeats}, for the others one compilation.",
             *means(
                 "times as long as gymnax",
@@ -211,8 +211,8 @@ def lanes(results: dict[str, Any], found: dict[str, Any]) -> Table:
         rows,
         [
             "VectorEnvironment with threefry keys; medians of 3, or one measurement "
-            "where it takes more than a second. Lanes begin amid episodes, in states "
-            "seen at different times.",
+            "where one call of the program takes more than half a second. Lanes begin "
+            "amid episodes, in states seen at different times.",
             "cost 100k/1k: what a step of one lane costs with 100,000 lanes, as a "
             f"multiple of what it costs with 1,000. Above {FLAT}: "
             f"{', '.join(steep) if steep else 'none'}.",

@@ -4,14 +4,14 @@ import statistics
 from typing import Any
 
 from .case import Case, CONTESTANTS, Settings
-from .timing import interleaved
+from .timing import warm_and_interleaved
 
 
 def throughput(case: Case, settings: Settings, _: list[str]) -> dict[str, Any]:
     """Seconds of whole rollouts, turn by turn."""
     case.compile(settings.compile_repeats)
     programs = {name: case.program(name) for name in CONTESTANTS}
-    seconds = interleaved(programs, settings.repeats)
+    seconds = warm_and_interleaved(programs, settings.repeats)
     steps = case.num_envs * case.num_steps
     median = {name: statistics.median(x) for name, x in seconds.items()}
     ranges = {}

@@ -27,14 +27,18 @@ def seconds(function: Callable[[], Any]) -> float:
 def interleaved(
     functions: dict[str, Callable[[], Any]], repeats: int
 ) -> dict[str, list[float]]:
-    """Seconds of every call of each function.
-
-    They are called turn by turn, after one call of each that does not count.
-    """
-    for function in functions.values():
-        seconds(function)
-    rounds = [
+    """Seconds of every call of each function, called turn by turn."""
+    turns = [
         {name: seconds(function) for name, function in functions.items()}
         for _ in range(repeats)
     ]
-    return {name: [each[name] for each in rounds] for name in functions}
+    return {name: [turn[name] for turn in turns] for name in functions}
+
+
+def warm_and_interleaved(
+    functions: dict[str, Callable[[], Any]], repeats: int
+) -> dict[str, list[float]]:
+    """Likewise, after one call of each function that does not count."""
+    return {
+        name: times[1:] for name, times in interleaved(functions, repeats + 1).items()
+    }
