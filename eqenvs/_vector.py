@@ -170,9 +170,11 @@ def _step(
     return TimeStep(envs.observe(states), states, reward, terminated, truncated, info)
 
 
-# The lanes whose episode ended get a new state in chunks of this part of all lanes.
+# The lanes whose episode ended get a new state in chunks of this part of all lanes, but
+# not of fewer lanes than that: for a few words threefry takes JAX's loop, which costs
+# more than more words do (see `_FEW_WORDS` in _threefry.py).
 _CHUNKS = 16
-_MIN_CHUNK = 8
+_MIN_CHUNK = 128
 
 
 def _all_lanes(envs: VectorEnvironment) -> UInt32[Array, " num_envs"]:
