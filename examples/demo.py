@@ -8,7 +8,6 @@ import time
 
 import equinox as eqx
 import jax
-import jax.random as jr
 
 import eqenvs
 from eqenvs._cli import plot_learning_curve
@@ -28,9 +27,9 @@ def main() -> None:
         )
         return result.episode_length.mean()
 
-    jax.block_until_ready(mean_length(env, jr.key(0)))
+    jax.block_until_ready(mean_length(env, eqenvs.random.key(0)))
     start = time.perf_counter()
-    length = float(mean_length(env, jr.key(1)))
+    length = float(mean_length(env, eqenvs.random.key(1)))
     seconds = time.perf_counter() - start
     print(f"   {num_envs * num_steps / seconds / 1e6:.1f} million steps per second;")
     print(f"   the pole falls after {length:.1f} steps in the mean.\n")
@@ -39,11 +38,11 @@ def main() -> None:
     options = settings("CartPole-v1")
     total_steps = options.pop("num_steps")
     start = time.perf_counter()
-    agent, curve = PPO(**options).train(env, jr.key(0), total_steps, progress=True)
+    agent, curve = PPO(**options).train(env, 0, total_steps, progress=True)
     print(f"   Solved in {time.perf_counter() - start:.1f} s, compilation included.\n")
 
     print("3. A hundred episodes of what it learned.")
-    result = eqenvs.evaluate(env, agent.greedy, jr.key(1), num_episodes=100)
+    result = eqenvs.evaluate(env, agent.greedy, 1, num_episodes=100)
     print(f"   Mean return: {float(result.episode_return.mean()):.1f} of 500.\n")
 
     path = pathlib.Path("learning_curve.png").resolve()
