@@ -4,6 +4,7 @@ import math
 import statistics
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 
@@ -88,8 +89,22 @@ def test_results_follow_from_the_times(tmp_path):
     }  # fmt: skip
     assert results["others"] == {id: []}
     assert "Left out: MNISTBandit-bsuite: gymnax downloads its data set" in output
+    took = results["section_seconds"]
+    assert {*took} == {*get_args(_cli.Section)}
+    assert sum(took.values()) <= results["wall_seconds"]
     page = (folder / "results.md").read_text()
     assert all(line in page for line in results["left_out"])
+
+
+@needs_gymnax
+@pytest.mark.slow
+def test_what_would_begin_too_late_is_left_out(tmp_path):
+    arguments = ("DeepSea-bsuite", "--quick", "--sections", "overhead", "--minutes")
+    code, output, errors = run(*arguments, 1e-6, "--output", tmp_path)
+    assert code == 0, errors
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["overhead"] == {}
+    assert "overhead of DeepSea-bsuite: the 1e-06 minutes were over." in output
 
 
 @needs_gymnax

@@ -57,16 +57,17 @@ def overhead(case: Case, settings: Settings, _: list[str]) -> dict[str, Any]:
 
 def imports(settings: Settings) -> dict[str, Any]:
     """Seconds of an `import` in a fresh process, without the start of Python."""
-    repeats = 1 if settings.quick else min(3, settings.repeats)
+    # The first turn writes the bytecode, and counts only where there is no other.
+    repeats = 1 if settings.quick else 1 + min(3, settings.repeats)
     with tempfile.TemporaryDirectory() as folder:
         variables = {**os.environ, "PYTHONPYCACHEPREFIX": folder}
         variables.pop("PYTHONDONTWRITEBYTECODE", None)
         turns = [
             {modules: import_time(modules, variables) for modules in IMPORTS}
-            for _ in range(1 + repeats)
+            for _ in range(repeats)
         ]
-    # The first turn wrote the bytecode.
-    seconds = {modules: [turn[modules] for turn in turns[1:]] for modules in IMPORTS}
+    counted = turns[1:] or turns
+    seconds = {modules: [turn[modules] for turn in counted] for modules in IMPORTS}
     return {
         "seconds": seconds,
         "median": {modules: statistics.median(x) for modules, x in seconds.items()},

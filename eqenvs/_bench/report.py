@@ -250,7 +250,7 @@ def imports(results: dict[str, Any], found: dict[str, Any]) -> Table:
             (modules, f"{statistics.median(x):.2f}", f"{min(x):.2f}", f"{max(x):.2f}")
             for modules, x in found["seconds"].items()
         ],
-        ["Without the start of Python, with bytecode cached, turn by turn."],
+        ["Without the start of Python, turn by turn; but for --quick, from bytecode."],
     )
 
 
@@ -285,13 +285,15 @@ def others(results: dict[str, Any], found: dict[str, Any]) -> Table:
 def conditions(results: dict[str, Any]) -> Table:
     """What was measured on, and what was not."""
     machine, versions = results["machine"], results["versions"]
-    size = machine["memory_bytes"]
+    size, took = machine["memory_bytes"], results["section_seconds"]
     notes = [
         f"{machine['cores']} cores of {machine['cpu']}"
         + (f", {size / 2**30:.0f} GiB" if size else "")
         + f"; {machine['os']}; device {machine['device']}.",
         f"{', '.join(f'{name} {version}' for name, version in versions.items())}.",
-        f"{results['date']}, in {results['wall_seconds'] / 60:.1f} minutes.",
+        f"{results['date']}, in {results['wall_seconds'] / 60:.1f} minutes: "
+        + ", ".join(f"{name} {x:.0f} s" for name, x in took.items())
+        + ".",
     ]
     notes += [f"Left out: {what}" for what in results["left_out"]]
     return Table("Measured on", (), [], notes)

@@ -57,7 +57,7 @@ def measure(
 
     A dictionary that JSON can hold, with an entry for each section (and in that, but
     for `import`, for each environment), and `date`, `machine`, `versions`, `settings`,
-    `keys`, `left_out` (what was, and why) and `wall_seconds`.
+    `keys`, `left_out` (what was, and why), `section_seconds` and `wall_seconds`.
     """
     start = time.perf_counter()
     jax.config.update("jax_enable_compilation_cache", False)
@@ -75,11 +75,14 @@ def measure(
         },
         "keys": {name: str(jr.key_impl(new_key(name))) for name in CONTESTANTS},
     }
+    section_seconds = results["section_seconds"] = {}
     if "import" in settings.sections:
         results["import"] = imports(settings)
+        section_seconds["import"] = time.perf_counter() - start
     wanted = [name for name in SECTIONS if name in settings.sections]
     with tqdm(total=len(wanted) * len(cases), unit="part") as bar:
         for name in wanted:
+            begin = time.perf_counter()
             results[name] = {}
             late = []
             for id, case in cases.items():
@@ -95,6 +98,7 @@ def measure(
                     f"{name} of {', '.join(late)}: the {settings.minutes:g} minutes "
                     "were over."
                 )
+            section_seconds[name] = time.perf_counter() - begin
     results["left_out"] = left_out
     results["wall_seconds"] = time.perf_counter() - start
     return results
