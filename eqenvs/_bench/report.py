@@ -250,7 +250,7 @@ def imports(results: dict[str, Any], found: dict[str, Any]) -> Table:
             (modules, f"{statistics.median(x):.2f}", f"{min(x):.2f}", f"{max(x):.2f}")
             for modules, x in found["seconds"].items()
         ],
-        ["Without the start of Python, turn by turn, from bytecode (not with --quick)."],
+        ["Without the start of Python, turn by turn. From bytecode, unless --quick."],
     )
 
 
