@@ -8,7 +8,7 @@ import jax
 import jax.random as jr
 import numpy as np
 
-from .case import Case, FEWER_STEPS, Settings
+from .case import Case, Settings, TOO_SLOW
 from .loops import arrange
 from .rollouts import planned_bytes
 from .timing import interleaved, seconds
@@ -16,7 +16,7 @@ from .timing import interleaved, seconds
 
 LANES = {
     "vector": (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000),
-    "gymnax": (1, 1_000, 100_000),
+    "gymnax": (1_000, 100_000),
 }
 QUICK_LANES = {"vector": (1, 1_000, 100_000), "gymnax": (1_000,)}
 # A measurement takes at least so long, and is repeated unless it takes much longer.
@@ -49,7 +49,7 @@ def lanes(case: Case, settings: Settings, left_out: list[str]) -> dict[str, Any]
     """Seconds of a step by contestant and number of lanes."""
     counts = QUICK_LANES if settings.quick else LANES
     contestants = ("vector", "gymnax")
-    if case.id in FEWER_STEPS:
+    if case.id in TOO_SLOW:
         contestants = ("vector",)
         left_out.append(f"lanes of gymnax's {case.id}: it takes too long.")
     jobs = [(name, count) for name in contestants for count in counts[name]]

@@ -86,7 +86,7 @@ def others(case: Case, settings: Settings, _: list[str]) -> list[dict[str, Any]]
     found = entrants(case, SECONDS / 10 if settings.quick else SECONDS)
     if not found:
         return []
-    case.compile({"vector": 1})
+    case.compile(("vector",))
     programs = {"eqenvs": case.program("vector")}
     programs.update({entrant.name: entrant.play for entrant in found})
     seconds = warm_and_interleaved(programs, settings.repeats)

@@ -9,7 +9,7 @@ from .timing import warm_and_interleaved
 
 def throughput(case: Case, settings: Settings, _: list[str]) -> dict[str, Any]:
     """Seconds of whole rollouts, turn by turn."""
-    case.compile(settings.compile_repeats)
+    case.compile()
     programs = {name: case.program(name) for name in CONTESTANTS}
     seconds = warm_and_interleaved(programs, settings.repeats)
     steps = case.num_envs * case.num_steps
@@ -31,20 +31,19 @@ def throughput(case: Case, settings: Settings, _: list[str]) -> dict[str, Any]:
 
 def compilation(case: Case, settings: Settings, _: list[str]) -> dict[str, Any]:
     """Seconds to trace and compile the rollouts."""
-    case.compile(settings.compile_repeats)
+    case.compile()
     seconds = case.compile_seconds
-    median = {name: statistics.median(x) for name, x in seconds.items()}
     return {
         "seconds": seconds,
         "to_gymnax": {
-            name: median[name] / median["gymnax"] for name in CONTESTANTS[1:]
+            name: seconds[name] / seconds["gymnax"] for name in CONTESTANTS[1:]
         },
     }
 
 
 def memory(case: Case, settings: Settings, _: list[str]) -> dict[str, Any]:
     """Bytes that the rollouts need, as XLA plans them."""
-    case.compile(settings.compile_repeats)
+    case.compile()
     return {name: planned_bytes(case.compiled[name]) for name in CONTESTANTS}
 
 
