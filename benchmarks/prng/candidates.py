@@ -12,7 +12,6 @@ JAX has no 64-bit integers unless they are turned on, so the products of Philox 
 Squares are put together from halves.
 """
 
-import math
 import statistics
 import time
 from collections.abc import Callable
@@ -20,17 +19,17 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-import numpy as np
 from jaxtyping import Array, UInt32
 
 from eqenvs import _fast_keys
+
+from .structure import avalanche
 
 
 Word = UInt32[Array, "..."]
 Function = Callable[[Word, Word, Word], tuple[Word, Word]]
 
 NUM_WORDS = 1_000_000
-NUM_SAMPLES = 2**18
 
 
 def rotate(x: Word, distance: int) -> Word:
@@ -189,21 +188,6 @@ def seconds(functions: dict[str, Callable], repeats: int = 11) -> dict[str, floa
     return {name: statistics.median(times) for name, times in spent.items()}
 
 
-def avalanche(function: Function) -> float:
-    """The largest deviation of the 96 x 64 frequencies, in standard deviations."""
-
-    @jax.jit
-    def changes(words, bit):
-        mask = jnp.where(jnp.arange(3) == bit // 32, jnp.uint32(1) << (bit % 32), 0)
-        before, after = (jnp.stack(function(*w.T)) for w in (words, words ^ mask))
-        bits = ((before ^ after)[..., None] >> jnp.arange(32, dtype=jnp.uint32)) & 1
-        return bits.astype(jnp.int32).sum(axis=1).reshape(64)
-
-    words = jr.bits(jr.key(42), (NUM_SAMPLES, 3), jnp.uint32)
-    counts = np.stack([changes(words, jnp.uint32(bit)) for bit in range(96)])
-    return float(np.abs(counts - NUM_SAMPLES / 2).max() / math.sqrt(NUM_SAMPLES / 4))
-
-
 def main() -> None:
     draws = {name: lambda key, f=f: draw(f, key) for name, f in FUNCTIONS.items()}
     derivations = {
@@ -214,9 +198,12 @@ def main() -> None:
     print(f"{'milliseconds for a million':28}{'words':>8}{'keys':>8}{'avalanche':>12}")
     for name in draw_seconds:
         figures = [1e3 * spent[name] for spent in (draw_seconds, derive_seconds)]
-        largest = avalanche(FUNCTIONS[name]) if name in FUNCTIONS else None
-        row = "".join(f"{figure:8.2f}" for figure in figures)
-        print(f"{name:28}{row}" + (f"{largest:12.1f}" if largest else ""), flush=True)
+        row = f"{name:28}" + "".join(f"{figure:8.2f}" for figure in figures)
+        if name in FUNCTIONS:
+            function = FUNCTIONS[name]
+            largest, _ = avalanche(lambda w, f=function: jnp.stack(f(*w)), False)
+            row += f"{largest:12.1f}"
+        print(row, flush=True)
 
 
 if __name__ == "__main__":

@@ -18,11 +18,13 @@ JAX's threefry goes through the same as the control.
 
 import math
 import pathlib
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+from jaxtyping import Array, UInt32
 
 from .streams import children, MAKE_KEY
 
@@ -34,13 +36,10 @@ NUM_WORDS = 2**10
 NUM_KEYS = 10_000_000
 
 
-def avalanche(name: str, is_small: bool) -> tuple[float, float]:
-    """The largest deviation of all 96 x 64 frequencies, and their mean square."""
-    impl = jr.key_impl(MAKE_KEY[name](0))
-
-    def derive(words):
-        key = jr.wrap_key_data(words[:2], impl=impl)
-        return jr.key_data(jr.fold_in(key, words[2]))
+def avalanche(
+    derive: Callable[[UInt32[Array, " 3"]], UInt32[Array, " 2"]], is_small: bool
+) -> tuple[float, float]:
+    """The largest deviation of 96 x 64 frequencies, and the mean of their squares."""
 
     @jax.jit
     def changes(words, bit):
@@ -55,6 +54,17 @@ def avalanche(name: str, is_small: bool) -> tuple[float, float]:
     counts = np.stack([changes(words, jnp.uint32(bit)) for bit in range(96)])
     deviations = (counts - NUM_SAMPLES / 2) / math.sqrt(NUM_SAMPLES / 4)
     return float(np.abs(deviations).max()), float((deviations**2).mean())
+
+
+def key_from(name: str) -> Callable[[UInt32[Array, " 3"]], UInt32[Array, " 2"]]:
+    """Folds the third word into the key of the first two."""
+    impl = jr.key_impl(MAKE_KEY[name](0))
+
+    def derive(words):
+        key = jr.wrap_key_data(words[:2], impl=impl)
+        return jr.key_data(jr.fold_in(key, words[2]))
+
+    return derive
 
 
 def correlations(name: str) -> dict[str, tuple[float, float]]:
@@ -132,7 +142,7 @@ def main() -> None:
             say(name)
             say(f"  avalanche, {NUM_SAMPLES:,} samples  largest deviation, mean square")
             for is_small in (False, True):
-                largest, mean_square = avalanche(name, is_small)
+                largest, mean_square = avalanche(key_from(name), is_small)
                 kind = "small" if is_small else "random"
                 say(f"    {kind:30}{largest:8.2f}{mean_square:8.3f}")
             say(f"  correlation, {NUM_RELATIVES:,} keys")
