@@ -13,7 +13,8 @@
 - Equal keys: among ten million keys of each origin, and among all of them together. Of
   40 million random keys two are equal with a probability of 0.00004.
 
-JAX's threefry goes through the same as the control.
+JAX's threefry goes through the same as the control. In it `fold_in(key, i)` is
+`split(key, n)[i]`, so all of these keys occur twice.
 """
 
 import math
