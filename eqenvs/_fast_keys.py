@@ -14,12 +14,17 @@ or one that a seed makes. Each of these has a function of its own.
 import math
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax.extend.random import define_prng_impl
 from jaxtyping import Array, UInt32
 
 
 Word = UInt32[Array, "..."]
+_Words = tuple[Word, ...]
+
+# Fewer words than this are hashed in a loop.
+_FEW_WORDS = 100
 
 _MULTIPLIER = 1664525
 _INCREMENT = 1013904223
@@ -40,19 +45,55 @@ def _mix(x: Word, y: Word, z: Word) -> tuple[Word, Word, Word]:
     return x, y, z
 
 
+def _change(words: _Words, constants: Any) -> _Words:
+    return tuple(
+        w ^ (w >> 16) ^ constant for w, constant in zip(words, constants, strict=True)
+    )
+
+
+@jax.custom_batching.custom_vmap
+def _rounds(x: Word, y: Word, z: Word, purpose: Word) -> tuple[Word, Word]:
+    """The four rounds, of words all of one shape."""
+    words = x, y, z
+    if x.size < _FEW_WORDS:
+        # Otherwise XLA computes the few words again wherever one of them is used: for
+        # every lane, if a key of a step is made of them. A loop is not fused.
+        others = jnp.array(_ROUND_CONSTANTS[1:], jnp.uint32)
+
+        def body(i, words):
+            return _mix(*_change(words, others[i]))
+
+        words = _mix(*_change(_mix(*words), (purpose, *_words(_ROUND_CONSTANTS[0]))))
+        words = jax.lax.fori_loop(0, len(others), body, words)
+    else:
+        first, *others = _ROUND_CONSTANTS
+        words = _mix(*_change(_mix(*words), (purpose, *_words(first))))
+        for constants in others:
+            words = _mix(*_change(words, _words(constants)))
+    return words[1], words[2]
+
+
+@_rounds.def_vmap
+def _(axis_size: int, in_batched: Any, *words: Word):
+    # Word by word, a batch is only a larger shape; so its size is known at last.
+    words = tuple(
+        word if is_batched else jnp.broadcast_to(word, (axis_size, *word.shape))
+        for word, is_batched in zip(words, in_batched, strict=True)
+    )
+    return _rounds(*words), (True, True)
+
+
+def _words(constants: tuple[int, ...]) -> tuple[Word, ...]:
+    return tuple(jnp.uint32(constant) for constant in constants)
+
+
 def _hash(k0: Word, k1: Word, counter: Word, purpose: int) -> tuple[Word, Word]:
     """Two random words for every key `(k0, k1)`, counter and purpose."""
-    first, *others = _ROUND_CONSTANTS
-    words = tuple(w * _MULTIPLIER + _INCREMENT for w in (k0, k1, counter))
-    words = _mix(*words)
-    for constants in ((purpose, *first), *others):
-        words = (
-            w ^ (w >> 16) ^ jnp.uint32(constant)
-            for w, constant in zip(words, constants, strict=True)
-        )
-        words = _mix(*words)
-    _, y, z = words
-    return y, z
+    shape = jnp.broadcast_shapes(k0.shape, k1.shape, counter.shape)
+    words = (
+        jnp.broadcast_to(w * _MULTIPLIER + _INCREMENT, shape) for w in (k0, k1, counter)
+    )
+    return _rounds(*words, jnp.full(shape, purpose, jnp.uint32))
 
 
 def _counters(shape: tuple[int, ...]) -> Word:
