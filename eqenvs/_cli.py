@@ -146,8 +146,7 @@ class Bench:
     sections: tuple[Section, ...] = get_args(Section)
     """What to measure."""
     quick: bool = False
-    """Play few steps and compile once, to see that everything runs. The figures mean
-    little."""
+    """Play few steps, to see that everything runs. The figures mean little."""
     minutes: float | None = None
     """Leave out what has not begun after so many minutes."""
 

@@ -16,25 +16,24 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.extend.random import define_prng_impl
 from jaxtyping import Array, UInt32
 
+from ._word_by_word import FEW_WORDS, Word, word_by_word
 
-Word = UInt32[Array, "..."]
+
 _Words = tuple[Word, ...]
-
-# Fewer words than this are hashed in a loop.
-_FEW_WORDS = 100
 
 _MULTIPLIER = 1664525
 _INCREMENT = 1013904223
 
 # The fractional part of pi, from its beginning: first what tells the purposes apart.
 _BITS, _SPLIT, _FOLD_IN, _SEED = 0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344
-_ROUND_CONSTANTS = (
-    (0xA4093822, 0x299F31D0),
-    (0x082EFA98, 0xEC4E6C89, 0x452821E6),
-    (0x38D01377, 0xBE5466CF, 0x34E90C6C),
+_FIRST_CONSTANTS = np.array([0xA4093822, 0x299F31D0], np.uint32)
+_OTHER_CONSTANTS = np.array(
+    [[0x082EFA98, 0xEC4E6C89, 0x452821E6], [0x38D01377, 0xBE5466CF, 0x34E90C6C]],
+    np.uint32,
 )
 
 
@@ -51,40 +50,21 @@ def _change(words: _Words, constants: Any) -> _Words:
     )
 
 
-@jax.custom_batching.custom_vmap
+@word_by_word
 def _rounds(x: Word, y: Word, z: Word, purpose: Word) -> tuple[Word, Word]:
-    """The four rounds, of words all of one shape."""
-    words = x, y, z
-    if x.size < _FEW_WORDS:
+    """The four rounds."""
+    words = _mix(*_change(_mix(x, y, z), (purpose, *_FIRST_CONSTANTS)))
+    if x.size < FEW_WORDS:
         # Otherwise XLA computes the few words again wherever one of them is used: for
         # every lane, if a key of a step is made of them. A loop is not fused.
-        others = jnp.array(_ROUND_CONSTANTS[1:], jnp.uint32)
-
-        def body(i, words):
-            return _mix(*_change(words, others[i]))
-
-        words = _mix(*_change(_mix(*words), (purpose, *_words(_ROUND_CONSTANTS[0]))))
-        words = jax.lax.fori_loop(0, len(others), body, words)
+        constants = jnp.asarray(_OTHER_CONSTANTS)
+        words = jax.lax.fori_loop(
+            0, len(constants), lambda i, w: _mix(*_change(w, constants[i])), words
+        )
     else:
-        first, *others = _ROUND_CONSTANTS
-        words = _mix(*_change(_mix(*words), (purpose, *_words(first))))
-        for constants in others:
-            words = _mix(*_change(words, _words(constants)))
+        for row in _OTHER_CONSTANTS:
+            words = _mix(*_change(words, row))
     return words[1], words[2]
-
-
-@_rounds.def_vmap
-def _(axis_size: int, in_batched: Any, *words: Word):
-    # Word by word, a batch is only a larger shape; so its size is known at last.
-    words = tuple(
-        word if is_batched else jnp.broadcast_to(word, (axis_size, *word.shape))
-        for word, is_batched in zip(words, in_batched, strict=True)
-    )
-    return _rounds(*words), (True, True)
-
-
-def _words(constants: tuple[int, ...]) -> tuple[Word, ...]:
-    return tuple(jnp.uint32(constant) for constant in constants)
 
 
 def _hash(k0: Word, k1: Word, counter: Word, purpose: int) -> tuple[Word, Word]:

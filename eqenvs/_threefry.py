@@ -17,21 +17,19 @@ import jax.random as jr
 from jax.extend.random import define_prng_impl, threefry2x32_p
 from jaxtyping import Array, Key, UInt32
 
+from ._word_by_word import FEW_WORDS, Word, word_by_word
+
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = 0x1BD11BDA
 
-# Fewer words than this are left to JAX's loop. There is nothing to gain with them, and
-# LLVM can take minutes to compile rounds that it unrolls over a handful of words.
-_FEW_WORDS = 100
 
-Word = UInt32[Array, "..."]
-
-
-@jax.custom_batching.custom_vmap
+@word_by_word
 def _threefry(k0: Word, k1: Word, x0: Word, x1: Word) -> tuple[Word, Word]:
     """Encrypts the counters `(x0, x1)` by the keys `(k0, k1)`, all of one shape."""
-    if x0.size < _FEW_WORDS:
+    if x0.size < FEW_WORDS:
+        # JAX's loop. There is nothing to gain with so few, and LLVM can take minutes to
+        # compile rounds that it unrolls over a handful of words.
         encrypted = threefry2x32_p.bind(k0, k1, x0, x1)
         return encrypted[0], encrypted[1]
     keys = (k0, k1, k0 ^ k1 ^ jnp.uint32(_PARITY))
@@ -43,16 +41,6 @@ def _threefry(k0: Word, k1: Word, x0: Word, x1: Word) -> tuple[Word, Word]:
         x0 = x0 + keys[(i + 1) % 3]
         x1 = x1 + keys[(i + 2) % 3] + jnp.uint32(i + 1)
     return x0, x1
-
-
-@_threefry.def_vmap
-def _(axis_size: int, in_batched: Any, *words: Word):
-    # Word by word, a batch is only a larger shape; so its size is known at last.
-    words = tuple(
-        word if is_batched else jnp.broadcast_to(word, (axis_size, *word.shape))
-        for word, is_batched in zip(words, in_batched, strict=True)
-    )
-    return _threefry(*words), (True, True)
 
 
 def _encrypted_counters(

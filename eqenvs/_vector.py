@@ -172,7 +172,7 @@ def _step(
 
 # The lanes whose episode ended get a new state in chunks of this part of all lanes, but
 # not of fewer lanes than that: for a few words threefry takes JAX's loop, which costs
-# more than more words do (see `_FEW_WORDS` in _threefry.py).
+# more than more words do (see `_threefry.py`).
 _CHUNKS = 16
 _MIN_CHUNK = 128
 

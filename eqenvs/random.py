@@ -19,9 +19,9 @@ def key(seed: int | np.integer | Integer[Array | np.ndarray, ""]) -> Key[Array, 
     are others than those of `jax.random.key(seed)`, and the same on every device, with
     `jax_enable_x64` and without.
 
-    They pass the statistical tests that are described under "Performance", also across
-    keys that were split, folded or made from consecutive seeds. They are not
-    cryptographic: who sees some of them can compute the key.
+    What was tested of their randomness, also across keys that were split, folded or
+    made from consecutive seeds, stands under "Performance". They are not cryptographic:
+    who sees some of them can compute the key.
 
     **Arguments:**
 

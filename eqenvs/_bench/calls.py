@@ -13,7 +13,8 @@ from typing import Any
 import jax
 import jax.random as jr
 
-from .case import Case, make_gymnax, Settings
+from .case import Case, Settings
+from .loops import make_gymnax
 from .timing import warm_and_interleaved
 
 

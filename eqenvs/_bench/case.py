@@ -121,11 +121,6 @@ def new_key(contestant: str) -> Any:
     return eqenvs.random.key(1) if contestant == "fast" else jr.key(1)
 
 
-def make_gymnax(id: str) -> tuple[Any, Any]:
-    """gymnax's environment and its parameters."""
-    return importlib.import_module("gymnax").make(id)
-
-
 def why_not(id: str) -> str | None:
     """Why an environment cannot be measured beside gymnax; `None` if it can."""
     if id in NEEDS_DATA:

@@ -102,9 +102,14 @@ def eqenvs_vmap(env: eqenvs.AbstractEnvironment, num_envs: int) -> Loop:
     return Loop(start, advance)
 
 
+def make_gymnax(id: str) -> tuple[Any, Any]:
+    """gymnax's environment and its parameters."""
+    return importlib.import_module("gymnax").make(id)
+
+
 def gymnax_vmap(id: str, num_envs: int) -> Loop:
     """gymnax's `jax.vmap(env.step)`."""
-    env, params = importlib.import_module("gymnax").make(id)
+    env, params = make_gymnax(id)
 
     def start(key):
         reset_key, key = jr.split(key)
