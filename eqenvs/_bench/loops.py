@@ -42,9 +42,17 @@ class Loop:
 
 
 def digest(observation: Any, reward: Any) -> jax.Array:
-    """One number that depends on all of an observation and a reward."""
-    leaves = [*jax.tree.leaves(observation), reward]
-    return sum((jnp.sum(x, dtype=jnp.float32) for x in leaves), jnp.float32(0))
+    """The sum of all numbers of an observation and a reward.
+
+    Booleans are added up as bytes. As they are, XLA would write a `float32` for each of
+    them to memory first.
+    """
+
+    def total(x):
+        x = x.astype(jnp.uint8) if x.dtype == bool else x
+        return jnp.sum(x, dtype=jnp.float32)
+
+    return sum(map(total, [*jax.tree.leaves(observation), reward]), jnp.float32(0))
 
 
 def draw_actions(env: eqenvs.AbstractEnvironment, count: int) -> Any:

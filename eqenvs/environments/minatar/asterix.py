@@ -16,6 +16,8 @@ package `minatar` plays it (https://github.com/kenjyoung/MinAtar). In every step
    second time, move sooner too.
 """
 
+import functools as ft
+import operator
 from typing import NamedTuple
 
 import equinox as eqx
@@ -27,6 +29,7 @@ from jaxtyping import Array, Bool, Int32, Key
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ..._parameters import Flag, Integer
 from ...spaces import Box, Discrete
+from ._computed_once import computed_apart
 from ._digits import next_digit
 
 
@@ -231,9 +234,7 @@ class Asterix(
         entity = jnp.where(entities.is_present, 4 * entities.x + channel, -1)
         trail = jnp.where(entities.is_present, 4 * back + TRAIL, -1)
         true_entries = (player, _on_all_rows(entity), _on_all_rows(trail))
-        player, entity, trail = (entry[:, None] for entry in true_entries)
-        entries = jnp.arange(40)
-        picture = (entries == player) | (entries == entity) | (entries == trail)
+        picture = computed_apart(state.time >= 0, _picture, *true_entries)
         return picture.reshape(10, 10, 4)
 
     @property
@@ -284,6 +285,13 @@ def _move_on(entities: Entities) -> Entities:
         is_gold=entities.is_gold,
         moves_right=entities.moves_right,
     )
+
+
+def _picture(*true_entries: Int32[Array, " 10"]) -> Bool[Array, "400"]:
+    """The entries of all rows, given those of each that are true."""
+    entries = jnp.arange(40, dtype=jnp.int8)
+    is_true = (entries == true.astype(jnp.int8)[:, None] for true in true_entries)
+    return ft.reduce(operator.or_, is_true).reshape(-1)
 
 
 def _on_all_rows(entry: Int32[Array, " 8"]) -> Int32[Array, " 10"]:

@@ -17,6 +17,9 @@ the rules of their package `minatar` (https://github.com/kenjyoung/MinAtar) one 
    also sideways; otherwise the episode terminates.
 """
 
+import functools as ft
+import operator
+
 import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
@@ -26,6 +29,7 @@ from jaxtyping import Array, Bool, Int32, Key, UInt32
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ..._parameters import Flag, Integer
 from ...spaces import Box, Discrete
+from ._computed_once import computed_apart
 
 
 SIZE = 10  # cells along each side of the screen
@@ -155,32 +159,8 @@ class Breakout(
         return Transition(state, breaks.astype(float), at_bottom & ~turns)
 
     def observe(self, state: BreakoutState) -> Bool[Array, "10 10 4"]:
-        cells = np.arange(SIZE)
-
-        def bit(i, mask):
-            return jnp.asarray(mask).astype(jnp.uint32) << i
-
-        # A cell of a channel is occupied if its row and its column have a bit in
-        # common: one of the first ten for a brick, and one for each other thing.
-        shift = np.clip(SIZE * (cells - BRICK_ROWS.start), 0, 31)
-        has_bricks = np.isin(cells, BRICK_ROWS)
-        bricks = jnp.where(has_bricks, (state.bricks >> shift) & (2**SIZE - 1), 0)
-        rows = (
-            bricks.astype(jnp.uint32)
-            | bit(SIZE + PADDLE, cells == PADDLE_ROW)
-            | bit(SIZE + BALL, cells == state.y)
-            | bit(SIZE + TRAIL, cells == state.last_y)
-        )
-        cell = np.repeat(cells, len(CHANNELS))
-        channel = np.tile(CHANNELS, SIZE)
-        columns = (
-            jnp.asarray(np.where(channel == BRICK, 1 << cell, 0), jnp.uint32)
-            | bit(SIZE + PADDLE, (channel == PADDLE) & (cell == state.paddle_x))
-            | bit(SIZE + BALL, (channel == BALL) & (cell == state.x))
-            | bit(SIZE + TRAIL, (channel == TRAIL) & (cell == state.last_x))
-        )
-        # Two axes, not three: one longer loop for the compiler to vectorise.
-        return ((rows[:, None] & columns) != 0).reshape(SIZE, SIZE, len(CHANNELS))
+        picture = computed_apart(state.time >= 0, _picture, state)
+        return picture.reshape(SIZE, SIZE, len(CHANNELS))
 
     @property
     def action_space(self) -> Discrete:
@@ -197,3 +177,28 @@ def _brick(x: Int32[Array, ""], y: Int32[Array, ""]) -> UInt32[Array, ""]:
     is_brick_row = (row >= 0) & (row < len(BRICK_ROWS))
     number = jnp.where(is_brick_row, SIZE * row + x, 0).astype(jnp.uint32)
     return jnp.where(is_brick_row, jnp.uint32(1) << number, jnp.uint32(0))
+
+
+def _picture(state: BreakoutState) -> Bool[Array, "400"]:
+    """All entries of the picture, row by row and cell by cell."""
+    entries = np.arange(SIZE * SIZE * len(CHANNELS), dtype=np.uint16)
+    cell, channel = np.divmod(entries, len(CHANNELS))
+
+    def thing(channel, y, x):
+        return entries == (len(CHANNELS) * (SIZE * y + x) + channel).astype(jnp.uint16)
+
+    # The bricks of a row, a bit for each; and for every entry the bit that it shows.
+    rows = (
+        (state.bricks >> SIZE * i).astype(jnp.uint16) for i in range(len(BRICK_ROWS))
+    )
+    bits = np.where(channel == BRICK, 1 << cell % SIZE, 0)
+    bricks = (
+        row & np.where(cell // SIZE == y, bits, 0).astype(np.uint16)
+        for row, y in zip(rows, BRICK_ROWS, strict=True)
+    )
+    return (
+        thing(PADDLE, PADDLE_ROW, state.paddle_x)
+        | thing(BALL, state.y, state.x)
+        | thing(TRAIL, state.last_y, state.last_x)
+        | (ft.reduce(operator.or_, bricks) != 0)
+    )
