@@ -19,6 +19,7 @@ from equinox import AbstractVar
 from jaxtyping import Array, Bool, Float, Int32, Key, UInt8, UInt32
 
 from ._checks import check_key
+from ._jit import jit
 from ._parameters import AbstractParametric
 from .spaces import AbstractSpace, hold_scalars
 
@@ -290,13 +291,13 @@ class AbstractEnvironment(AbstractParametric, Generic[State, Action, Observation
         return _step(self, key, state, hold_scalars(action))
 
 
-@eqx.filter_jit
+@jit
 def _reset(env: AbstractEnvironment, key: Any):
     state = draw_initial_state(env, check_key(key, "reset"))
     return env.observe(state), state
 
 
-@eqx.filter_jit
+@jit
 def _step(
     env: AbstractEnvironment, key: Any, state: Any, action: Any
 ) -> TimeStep[Any, Any]:

@@ -25,6 +25,7 @@ from ._environment import (
     State,
     TimeStep,
 )
+from ._jit import jit
 from .spaces import AbstractSpace
 
 
@@ -134,7 +135,7 @@ def _map_lanes(
     return jax.vmap(lambda *lane: function(envs.env, *lane))(*args)
 
 
-@eqx.filter_jit
+@jit
 def _reset(envs: VectorEnvironment, key: Any):
     key = check_key(key, "reset")
     states = _map_lanes(
@@ -145,7 +146,7 @@ def _reset(envs: VectorEnvironment, key: Any):
     return envs.observe(states), states
 
 
-@eqx.filter_jit
+@jit
 def _step(
     envs: VectorEnvironment, key: Any, states: Any, actions: Any
 ) -> TimeStep[Any, Any]:

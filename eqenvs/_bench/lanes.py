@@ -15,8 +15,8 @@ from .timing import interleaved, seconds
 
 
 LANES = {
-    "vector": (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000),
-    "gymnax": (1_000, 100_000),
+    "vector": (1, 100, 1_000, 10_000, 100_000, 1_000_000),
+    "gymnax": (1_000,),
 }
 QUICK_LANES = {"vector": (1, 1_000, 100_000), "gymnax": (1_000,)}
 # A measurement takes at least so long, and is repeated unless it takes much longer.
