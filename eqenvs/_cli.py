@@ -173,6 +173,8 @@ class Bench:
         results = _bench.measure(settings, *chosen)
         tables = _bench.tables(results)
         print("\n".join(table.text() for table in tables))
+        if results["interrupted"]:
+            sys.exit("eqenvs: interrupted; nothing was saved.")
         contents = {
             "results.json": json.dumps(results, indent=1).encode(),
             "results.md": _bench.markdown(tables).encode(),

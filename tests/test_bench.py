@@ -6,6 +6,7 @@ import subprocess
 import sys
 from typing import get_args
 
+import jax
 import pytest
 
 from eqenvs import _cli
@@ -158,6 +159,35 @@ def test_what_is_not_installed(monkeypatch, tmp_path):
     with pytest.raises(ValueError, match=r"pip install eqenvs\[bench\]"):
         _cli.Bench(output=tmp_path / "folder").run()
     assert not (tmp_path / "folder").exists()
+
+
+def test_an_interruption_shows_what_there_is_and_replaces_nothing(
+    monkeypatch, tmp_path, capsys
+):
+    from eqenvs._bench import suite
+    from eqenvs._bench.case import CONTESTANTS
+
+    def memory(case, settings, left_out):
+        if case.id == "Pendulum-v1":
+            raise KeyboardInterrupt
+        parts = dict.fromkeys(("arguments", "outputs", "temporaries", "total"), 1000)
+        return dict.fromkeys(CONTESTANTS, parts)
+
+    monkeypatch.setitem(suite.SECTIONS, "memory", memory)
+    (tmp_path / "results.json").write_text("earlier")
+    ids = ("CartPole-v1", "Pendulum-v1", "Acrobot-v1")
+    was_cached = jax.config.values["jax_enable_compilation_cache"]
+    try:
+        with pytest.raises(SystemExit, match="interrupted; nothing was saved"):
+            _cli.Bench(ids, output=tmp_path, sections=("memory",)).run()
+    finally:
+        jax.config.update("jax_enable_compilation_cache", was_cached)
+    shown = capsys.readouterr().out
+    assert "CartPole-v1" in shown
+    assert "Acrobot-v1" not in shown
+    assert "the measurement was interrupted" in shown
+    assert (tmp_path / "results.json").read_text() == "earlier"
+    assert len([*tmp_path.iterdir()]) == 1
 
 
 def test_means_with_and_without_outliers():

@@ -57,7 +57,8 @@ def measure(
 
     A dictionary that JSON can hold, with an entry for each section (and in that, but
     for `import`, for each environment), and `date`, `machine`, `versions`, `settings`,
-    `keys`, `left_out` (what was, and why), `section_seconds` and `wall_seconds`.
+    `keys`, `left_out` (what was, and why), `section_seconds`, `wall_seconds` and
+    `interrupted` (whether Ctrl-C ended it before its time).
     """
     start = time.perf_counter()
     jax.config.update("jax_enable_compilation_cache", False)
@@ -75,10 +76,29 @@ def measure(
         },
         "keys": {name: str(jr.key_impl(new_key(name))) for name in CONTESTANTS},
     }
-    section_seconds = results["section_seconds"] = {}
-    if "import" in settings.sections:
-        results["import"] = imports(settings)
-        section_seconds["import"] = time.perf_counter() - start
+    results["section_seconds"], results["interrupted"] = {}, False
+    try:
+        if "import" in settings.sections:
+            results["import"] = imports(settings)
+            results["section_seconds"]["import"] = time.perf_counter() - start
+        measure_sections(settings, cases, left_out, results, start)
+    except KeyboardInterrupt:
+        results["interrupted"] = True
+        left_out.append("What would have come next: the measurement was interrupted.")
+    results["left_out"] = left_out
+    results["wall_seconds"] = time.perf_counter() - start
+    return results
+
+
+def measure_sections(
+    settings: Settings,
+    cases: dict[str, Case],
+    left_out: list[str],
+    results: dict[str, Any],
+    start: float,
+) -> None:
+    """Adds what is measured of each environment to `results`, bit by bit."""
+    section_seconds = results["section_seconds"]
     wanted = [name for name in SECTIONS if name in settings.sections]
     with tqdm(total=len(wanted) * len(cases), unit="part") as bar:
         for name in wanted:
@@ -99,6 +119,3 @@ def measure(
                     "were over."
                 )
             section_seconds[name] = time.perf_counter() - begin
-    results["left_out"] = left_out
-    results["wall_seconds"] = time.perf_counter() - start
-    return results
