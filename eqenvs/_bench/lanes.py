@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import statistics
+import time
 from typing import Any
 
 import jax
@@ -11,7 +12,7 @@ import numpy as np
 from .case import Case, Settings, TOO_SLOW
 from .loops import arrange
 from .rollouts import planned_bytes
-from .timing import interleaved, seconds
+from .timing import calls_needed, interleaved
 
 
 LANES = {
@@ -19,8 +20,7 @@ LANES = {
     "gymnax": (1_000,),
 }
 QUICK_LANES = {"vector": (1, 1_000, 100_000), "gymnax": (1_000,)}
-# A measurement takes at least so long, and is repeated unless it takes much longer.
-SECONDS = 0.02
+# A measurement is repeated unless it takes longer.
 LONG_SECONDS = 0.5
 REPEATS = 3
 # A program that needs more memory is not run.
@@ -93,9 +93,9 @@ def measure(players: dict[str, Player]) -> dict[str, list[float]]:
     """Seconds of every turn, each of as many calls as it takes."""
     longest = 0.0
     for player in players.values():
-        first = seconds(player)
-        player.calls = max(1, round(SECONDS / first))
-        longest = max(longest, first)
+        start = time.perf_counter()
+        player.calls = calls_needed(player)
+        longest = max(longest, time.perf_counter() - start)
     return interleaved(players, 1 if longest > LONG_SECONDS else REPEATS)
 
 

@@ -1,27 +1,42 @@
 """Whole rollouts beside gymnax: how fast, how long to compile, how large."""
 
+import functools as ft
 import statistics
 from typing import Any
 
+import jax
+
 from .case import Case, CONTESTANTS, Settings
-from .timing import warm_and_interleaved
+from .timing import calls_needed, interleaved
 
 
 def throughput(case: Case, settings: Settings, _: list[str]) -> dict[str, Any]:
-    """Seconds of whole rollouts, turn by turn."""
+    """Seconds of a whole rollout, turn by turn; of several in a row if it is short."""
     case.compile()
     programs = {name: case.program(name) for name in CONTESTANTS}
-    seconds = warm_and_interleaved(programs, settings.repeats)
+    for program in programs.values():
+        jax.block_until_ready(program())  # The first call takes longer.
+    calls = {name: calls_needed(program) for name, program in programs.items()}
+
+    def repeat(name: str) -> Any:
+        return [programs[name]() for _ in range(calls[name])]
+
+    turns = {name: ft.partial(repeat, name) for name in CONTESTANTS}
+    seconds = {
+        name: [x / calls[name] for x in each]
+        for name, each in interleaved(turns, settings.repeats).items()
+    }
     steps = case.num_envs * case.num_steps
     median = {name: statistics.median(x) for name, x in seconds.items()}
     ranges = {}
     for name in CONTESTANTS[1:]:
-        turns = zip(seconds["gymnax"], seconds[name], strict=True)
-        ratios = [theirs / ours for theirs, ours in turns]
+        pairs = zip(seconds["gymnax"], seconds[name], strict=True)
+        ratios = [theirs / ours for theirs, ours in pairs]
         ranges[name] = [min(ratios), max(ratios)]
     return {
         "num_envs": case.num_envs,
         "num_steps": case.num_steps,
+        "calls": calls,
         "seconds": seconds,
         "steps_per_second": {name: steps / x for name, x in median.items()},
         "times_gymnax": {name: median["gymnax"] / median[name] for name in ranges},

@@ -8,6 +8,10 @@ import equinox as eqx
 import jax
 
 
+# A measurement takes at least so long.
+SECONDS = 0.02
+
+
 def compile_time(function: Callable, *args: Any) -> tuple[float, Any]:
     """Seconds to trace and compile with nothing cached, and what was compiled."""
     jax.clear_caches()
@@ -22,6 +26,11 @@ def seconds(function: Callable[[], Any]) -> float:
     start = time.perf_counter()
     jax.block_until_ready(function())
     return time.perf_counter() - start
+
+
+def calls_needed(function: Callable[[], Any]) -> int:
+    """How many calls in a row take long enough to be timed. One call is made."""
+    return max(1, round(SECONDS / seconds(function)))
 
 
 def interleaved(
