@@ -62,7 +62,7 @@ def overhead(case: Case, settings: Settings, _: list[str]) -> dict[str, Any]:
 def imports(settings: Settings) -> dict[str, Any]:
     """Seconds of an `import` in a fresh process, without the start of Python."""
     # The first turn writes the bytecode, and counts only where there is no other.
-    repeats = 1 if settings.quick else 1 + min(3, settings.repeats)
+    repeats = 1 if settings.quick else 1 + min(2, settings.repeats)
     with tempfile.TemporaryDirectory() as folder:
         variables = {**os.environ, "PYTHONPYCACHEPREFIX": folder}
         variables.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -16,7 +16,7 @@ from .timing import calls_needed, interleaved
 
 
 LANES = {
-    "vector": (1, 100, 1_000, 10_000, 100_000, 1_000_000),
+    "vector": (1, 1_000, 10_000, 100_000, 1_000_000),
     "gymnax": (1_000,),
 }
 QUICK_LANES = {"vector": (1, 1_000, 100_000), "gymnax": (1_000,)}

@@ -4,8 +4,6 @@ import functools as ft
 import statistics
 from typing import Any
 
-import jax
-
 from .case import Case, CONTESTANTS, Settings
 from .timing import calls_needed, interleaved
 
@@ -14,8 +12,6 @@ def throughput(case: Case, settings: Settings, _: list[str]) -> dict[str, Any]:
     """Seconds of a whole rollout, turn by turn; of several in a row if it is short."""
     case.compile()
     programs = {name: case.program(name) for name in CONTESTANTS}
-    for program in programs.values():
-        jax.block_until_ready(program())  # The first call takes longer.
     calls = {name: calls_needed(program) for name, program in programs.items()}
 
     def repeat(name: str) -> Any:
