@@ -78,21 +78,20 @@ def draw_lanes(axes: Any, results: dict[str, Any]) -> None:
     found = results["lanes"]
     for id, each in sorted(found.items(), key=lambda item: item[0] in COLOURED):
         colour = COLOURED.get(id, "0.8")
-        for name, style in (("vector", "-"), ("gymnax", ":")):
+        for name, marker in (("vector", "o"), ("gymnax", "x")):
             if name == "gymnax" and id not in COLOURED:
                 continue
             costs = each.get(name, {})
             axes.plot(
                 [int(n) for n in costs],
                 [cost["seconds_per_step"] * 1e9 for cost in costs.values()],
-                style,
                 color=colour,
-                marker="o",
-                markersize=3,
+                marker=marker,
+                markersize=3 if marker == "o" else 7,
                 label=id if name == "vector" and id in COLOURED else None,
             )
     axes.plot([], [], "-", color="0.8", label="other environments")
-    axes.plot([], [], ":", color="black", label="gymnax")
+    axes.plot([], [], "x", color="black", label="gymnax")
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.set_xlabel("lanes")
