@@ -20,7 +20,7 @@ import numpy as np
 from jax.extend.random import define_prng_impl
 from jaxtyping import Array, UInt32
 
-from ._word_by_word import FEW_WORDS, Word, word_by_word
+from ._word_by_word import compiled, FEW_WORDS, Word, word_by_word
 
 
 _Words = tuple[Word, ...]
@@ -83,12 +83,14 @@ def _counters(shape: tuple[int, ...]) -> Word:
     return jnp.arange(size, dtype=jnp.uint32).reshape(shape)
 
 
+@compiled()
 def key_data_of_seed(low: Any, high: Any) -> UInt32[Array, " 2"]:
     """The words of the key that the halves of a 64-bit seed make."""
     low, high = jnp.asarray(low, jnp.uint32), jnp.asarray(high, jnp.uint32)
     return jnp.stack(_hash(low, high, jnp.zeros_like(low), _SEED))
 
 
+@compiled()
 def _seed(seed: Array) -> UInt32[Array, " 2"]:
     low = seed.astype(jnp.uint32)
     if seed.dtype.itemsize == 8:
@@ -98,17 +100,20 @@ def _seed(seed: Array) -> UInt32[Array, " 2"]:
     return key_data_of_seed(low, high)
 
 
+@compiled("shape")
 def _split(
     key: UInt32[Array, " 2"], shape: tuple[int, ...]
 ) -> UInt32[Array, "*shape 2"]:
     return jnp.stack(_hash(key[0], key[1], _counters(shape), _SPLIT), axis=-1)
 
 
+@compiled()
 def _fold_in(key: UInt32[Array, " 2"], data: Any) -> UInt32[Array, " 2"]:
     data = jnp.asarray(data).astype(jnp.uint32)
     return jnp.stack(_hash(key[0], key[1], data, _FOLD_IN))
 
 
+@compiled("bit_width", "shape")
 def _random_bits(
     key: UInt32[Array, " 2"], bit_width: int, shape: tuple[int, ...]
 ) -> Array:

@@ -17,7 +17,7 @@ import jax.random as jr
 from jax.extend.random import define_prng_impl, threefry2x32_p
 from jaxtyping import Array, Key, UInt32
 
-from ._word_by_word import FEW_WORDS, Word, word_by_word
+from ._word_by_word import compiled, FEW_WORDS, Word, word_by_word
 
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
@@ -62,17 +62,20 @@ def _seed(seed: Array) -> UInt32[Array, " 2"]:
     return jr.key_data(jr.key(seed, impl="threefry2x32"))
 
 
+@compiled("shape")
 def _split(
     key: UInt32[Array, " 2"], shape: tuple[int, ...]
 ) -> UInt32[Array, "*shape 2"]:
     return jnp.stack(_encrypted_counters(key, shape), axis=-1)
 
 
+@compiled()
 def _fold_in(key: UInt32[Array, " 2"], data: Any) -> UInt32[Array, " 2"]:
     data = jnp.asarray(data).astype(jnp.uint32)
     return jnp.stack(_encrypt(key, data))
 
 
+@compiled("bit_width", "shape")
 def _random_bits(
     key: UInt32[Array, " 2"], bit_width: int, shape: tuple[int, ...]
 ) -> Array:

@@ -1,17 +1,29 @@
 """What the functions behind the key implementations have in common."""
 
+import functools as ft
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, UInt32
 
 
 Word = UInt32[Array, "..."]
+# A constant may come as it is.
+_Given = UInt32[Array | np.ndarray, "..."]
 
 # Fewer words than this are better made in a loop than written out.
 FEW_WORDS = 100
+
+
+def compiled(*static_argnames: str) -> Callable[[Callable], Callable]:
+    """Decorates a function that JAX also calls outside of `jit`, with values.
+
+    Inside of `jit` there is nothing to see of it.
+    """
+    return ft.partial(jax.jit, static_argnames=static_argnames, inline=True)
 
 
 def word_by_word(
@@ -25,7 +37,7 @@ def word_by_word(
     mapped = jax.custom_batching.custom_vmap(function)
 
     @mapped.def_vmap
-    def _(axis_size: int, in_batched: Any, *words: Word):
+    def _(axis_size: int, in_batched: Any, *words: _Given):
         words = tuple(
             word if is_batched else jnp.broadcast_to(word, (axis_size, *word.shape))
             for word, is_batched in zip(words, in_batched, strict=True)

@@ -16,6 +16,7 @@ from hypothesis import given, settings, strategies as st
 
 import eqenvs
 from eqenvs import CartPole
+from eqenvs._threefry import write_out
 from eqenvs.random import below, key
 
 from .reference.fast_keys import two_words
@@ -180,6 +181,27 @@ def test_environments_take_fast_keys():
     assert step.observation.shape == steps.observation.shape[1:]
     values = below(key(0), 6, (1000,))
     assert set(values.tolist()) == set(range(6))
+
+
+@pytest.mark.parametrize("make_key", [key, lambda seed: write_out(jr.key(seed))])
+def test_outside_of_jit_nothing_is_compiled_twice(make_key):
+    def derive(seed):
+        k = make_key(seed)
+        many = jr.split(k, 3)
+        return jr.fold_in(k, seed), jr.bits(k, (2,)), jax.vmap(jr.split)(many)
+
+    derive(0)
+    compilations = []
+
+    def listen(event, duration, **_):
+        if "compile" in event:
+            compilations.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    derive(1)
+    assert not compilations
+    jr.bits(make_key(0), (3, 5, 1, 1))
+    assert compilations  # There is something to hear.
 
 
 # --- Randomness -----------------------------------------------------------------------
