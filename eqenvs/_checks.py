@@ -8,8 +8,8 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Key
 
-from ._threefry import write_out
 from .random import key as key_from_seed
+from .random._threefry import write_out
 
 
 def check_key(key: Any, caller: str) -> Key[Array, ""]:

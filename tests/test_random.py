@@ -3,6 +3,8 @@
 `benchmarks/prng/` looks at the randomness with far more numbers.
 """
 
+import copy
+import pickle
 import subprocess
 import sys
 import textwrap
@@ -16,8 +18,8 @@ from hypothesis import given, settings, strategies as st
 
 import eqenvs
 from eqenvs import CartPole
-from eqenvs._threefry import write_out
-from eqenvs.random import below, key
+from eqenvs.random import below, key, next_digit
+from eqenvs.random._threefry import write_out
 
 from .reference.fast_keys import two_words
 from .test_conformance import assert_equal
@@ -170,6 +172,19 @@ def test_the_same_numbers_on_many_devices():
     )
 
 
+@pytest.mark.parametrize("make_key", [key, lambda seed: write_out(jr.key(seed))])
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda k: pickle.loads(pickle.dumps(k))]
+)
+def test_keys_can_be_copied_and_pickled(make_key, copied):
+    for k in (make_key(5), jr.split(make_key(5), 3)):
+        again = copied(k)
+        assert again.dtype == k.dtype
+        np.testing.assert_array_equal(data(again), data(k))
+        first, expected = again.ravel()[0], k.ravel()[0]
+        np.testing.assert_array_equal(jr.bits(first, (9,)), jr.bits(expected, (9,)))
+
+
 def test_environments_take_fast_keys():
     env = CartPole()
     _, state = env.reset(key(0))
@@ -250,7 +265,7 @@ def correlation(a, b):
 def test_parents_children_and_neighbours_are_unlike():
     n = 2**16
     parent = key(11)
-    words = jr.bits(parent, (n,))
+    words = jr.bits(parent, (n,), jnp.uint32)
     left, right = jr.split(parent)
     relatives = {
         "left": left,
@@ -260,7 +275,7 @@ def test_parents_children_and_neighbours_are_unlike():
         "next seed": key(12),
         "grandchild": jr.split(left)[0],
     }
-    drawn = {name: jr.bits(k, (n,)) for name, k in relatives.items()}
+    drawn = {name: jr.bits(k, (n,), jnp.uint32) for name, k in relatives.items()}
     for name, others in drawn.items():
         assert correlation(words, others) < 5, name
         assert correlation(words[1:], others[:-1]) < 5, name
@@ -285,7 +300,7 @@ def test_no_two_derived_keys_are_equal():
 def test_bytes_and_runs_are_uniform(arrangement):
     n = 2**18
     if arrangement == "one key":
-        words = jr.bits(key(1), (n,))
+        words = jr.bits(key(1), (n,), jnp.uint32)
     elif arrangement == "many keys":
         words = jax.vmap(lambda k: jr.bits(k, (), jnp.uint32))(jr.split(key(2), n))
     else:
@@ -302,3 +317,13 @@ def test_bytes_and_runs_are_uniform(arrangement):
         expected = n / 2 / 4096
         chi_squared = ((counts - expected) ** 2).sum() / expected
         assert abs(chi_squared - 4095) < 6 * np.sqrt(2 * 4095)
+
+
+def test_the_digits_of_a_word_have_all_combinations():
+    bases = (3, 4, 5)
+    fraction = jnp.asarray((np.arange(60) + 0.5) / 60 * 2**32, jnp.uint32)
+    digits = []
+    for n in bases:
+        digit, fraction = next_digit(fraction, n)
+        digits.append(digit)
+    assert [*zip(*(d.tolist() for d in digits), strict=True)] == [*np.ndindex(bases)]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from eqenvs import CartPole
-from eqenvs._threefry import write_out
+from eqenvs.random._threefry import write_out
 
 from .test_conformance import assert_equal
 
@@ -82,7 +82,7 @@ def test_environments_draw_what_jax_would_draw():
 
 
 def test_a_seed_through_the_implementation():
-    from eqenvs._threefry import _IMPLEMENTATION
+    from eqenvs.random._threefry import _IMPLEMENTATION
 
     ours = jr.key_data(jr.key(17, impl=_IMPLEMENTATION))
     np.testing.assert_array_equal(ours, jr.key_data(jr.key(17)))

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, UInt32
 
-from eqenvs import _fast_keys
+from eqenvs.random import _pcg3d
 
 from .structure import avalanche
 
@@ -131,7 +131,7 @@ def pcg4d(rounds: int) -> Function:
 
 
 def ours(k0: Word, k1: Word, counter: Word) -> tuple[Word, Word]:
-    return _fast_keys._hash(k0, k1, counter, _fast_keys._BITS)
+    return _pcg3d._hash(k0, k1, counter, _pcg3d._BITS)
 
 
 FUNCTIONS: dict[str, Function] = {

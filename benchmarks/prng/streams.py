@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import Array, Key, UInt32
 
 import eqenvs.random
-from eqenvs import _fast_keys, _threefry
+from eqenvs.random import _pcg3d, _threefry
 
 
 MAKE_KEY: dict[str, Callable[..., Key[Array, ""]]] = {
@@ -42,7 +42,7 @@ def words_from(name: str, key: Key[Array, ""], start: Array) -> UInt32[Array, " 
     counters = start + jnp.arange(BLOCK, dtype=jnp.uint32)
     k0, k1 = (jnp.broadcast_to(word, counters.shape) for word in (k0, k1))
     if name == "pcg3d":
-        return _fast_keys._hash(k0, k1, counters, _fast_keys._BITS)[1]
+        return _pcg3d._hash(k0, k1, counters, _pcg3d._BITS)[1]
     high, low = _threefry._threefry(k0, k1, jnp.zeros_like(counters), counters)
     return high ^ low
 

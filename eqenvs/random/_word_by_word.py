@@ -1,4 +1,4 @@
-"""What the functions behind the key implementations have in common."""
+"""What the key implementations have in common."""
 
 import functools as ft
 from collections.abc import Callable
@@ -19,11 +19,17 @@ FEW_WORDS = 100
 
 
 def compiled(*static_argnames: str) -> Callable[[Callable], Callable]:
-    """Decorates a function that JAX also calls outside of `jit`, with values.
+    """Compiles a function that JAX also calls outside of `jit`, with values.
 
-    Inside of `jit` there is nothing to see of it.
+    Inside of `jit` it is inlined. The result is a plain function, because a key is
+    pickled with the functions of its implementation, and those by their names.
     """
-    return ft.partial(jax.jit, static_argnames=static_argnames, inline=True)
+
+    def decorate(function: Callable) -> Callable:
+        jitted = jax.jit(function, static_argnames=static_argnames, inline=True)
+        return ft.wraps(function)(lambda *args, **kwargs: jitted(*args, **kwargs))
+
+    return decorate
 
 
 def word_by_word(
@@ -31,8 +37,8 @@ def word_by_word(
 ) -> Callable[..., tuple[Word, Word]]:
     """Decorates a function that makes two words of the words at each place.
 
-    It takes arrays of one shape. Under `vmap`, a batch is only a larger shape; so what
-    it is called with in the end tells how many words there are in all.
+    It takes arrays of one shape. Under `vmap`, a batch is only a larger shape, so the
+    function always sees how many words there are in all.
     """
     mapped = jax.custom_batching.custom_vmap(function)
 

@@ -1,12 +1,12 @@
-"""A key implementation for random numbers that cost little on a CPU.
+"""A key implementation whose random numbers are cheap on a CPU.
 
 The function is pcg3d of Jarzynski & Olano, "Hash functions for GPU rendering" (Journal
 of Computer Graphics Techniques 9(3), 2020): a bijection of three 32-bit words, made of
 multiplications, additions and shifts. Here the three words are the two of the key and a
-counter; there are four rounds instead of two; and between the rounds every word is
-xored with a constant, so that no key is a fixed point. One of these constants tells
-what the result is for: a random number, a key that is split off, one that is folded in,
-or one that a seed makes. Each of these has a function of its own.
+counter; there are four rounds instead of two; and between rounds each word is xored
+with a constant, so that no key is a fixed point. One of these constants depends on the
+purpose: a random number, a key from `split`, one from `fold_in`, or one from a seed.
+Each purpose therefore has a function of its own.
 
 `benchmarks/prng/` measures how random it is. It is not for cryptography.
 """
@@ -28,7 +28,7 @@ _Words = tuple[Word, ...]
 _MULTIPLIER = 1664525
 _INCREMENT = 1013904223
 
-# The fractional part of pi, from its beginning: first what tells the purposes apart.
+# The first digits of pi after the point. The first four words tell purposes apart.
 _BITS, _SPLIT, _FOLD_IN, _SEED = 0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344
 _FIRST_CONSTANTS = np.array([0xA4093822, 0x299F31D0], np.uint32)
 _OTHER_CONSTANTS = np.array(
@@ -55,8 +55,9 @@ def _rounds(x: Word, y: Word, z: Word, purpose: Word) -> tuple[Word, Word]:
     """The four rounds."""
     words = _mix(*_change(_mix(x, y, z), (purpose, *_FIRST_CONSTANTS)))
     if x.size < FEW_WORDS:
-        # Otherwise XLA computes the few words again wherever one of them is used: for
-        # every lane, if a key of a step is made of them. A loop is not fused.
+        # Written out, these rounds would be fused into every use of the words. XLA
+        # would then repeat the rounds of a step's own key in every lane. A loop is not
+        # fused.
         constants = jnp.asarray(_OTHER_CONSTANTS)
         words = jax.lax.fori_loop(
             0, len(constants), lambda i, w: _mix(*_change(w, constants[i])), words
@@ -85,7 +86,7 @@ def _counters(shape: tuple[int, ...]) -> Word:
 
 @compiled()
 def key_data_of_seed(low: Any, high: Any) -> UInt32[Array, " 2"]:
-    """The words of the key that the halves of a 64-bit seed make."""
+    """The words of the key for a 64-bit seed, given as two halves."""
     low, high = jnp.asarray(low, jnp.uint32), jnp.asarray(high, jnp.uint32)
     return jnp.stack(_hash(low, high, jnp.zeros_like(low), _SEED))
 
@@ -95,7 +96,7 @@ def _seed(seed: Array) -> UInt32[Array, " 2"]:
     low = seed.astype(jnp.uint32)
     if seed.dtype.itemsize == 8:
         high = (seed >> 32).astype(jnp.uint32)
-    else:  # The sign, if there is one, goes on.
+    else:  # The sign, if there is one, is extended.
         high = jnp.where(seed < 0, jnp.uint32(2**32 - 1), jnp.uint32(0))
     return key_data_of_seed(low, high)
 
