@@ -23,7 +23,7 @@ docs: $(VENV)/.installed-dev  ## The documentation, into site/.
 	$(BIN)/mkdocs build --strict
 
 bench: $(VENV)/.installed-bench  ## Speed beside gymnax, in less than ten minutes.
-	$(BIN)/eqenvs bench --output benchmarks/results --minutes 9.3
+	$(BIN)/python -m benchmarks --output benchmarks/results --minutes 9.3
 
 clean:
 	rm -rf $(VENV) site .jax_cache

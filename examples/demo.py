@@ -10,8 +10,8 @@ import equinox as eqx
 import jax
 
 import eqenvs
-from eqenvs._cli import plot_learning_curve
 from eqenvs.agents import PPO
+from eqenvs.agents.plot import plot_learning_curve
 from eqenvs.agents.settings import settings
 
 
@@ -32,7 +32,7 @@ def main() -> None:
     length = float(mean_length(env, eqenvs.random.key(1)))
     seconds = time.perf_counter() - start
     print(f"   {num_envs * num_steps / seconds / 1e6:.1f} million steps per second;")
-    print(f"   the pole falls after {length:.1f} steps in the mean.\n")
+    print(f"   the pole falls after {length:.1f} steps on average.\n")
 
     print("2. PPO learns to balance it.")
     options = settings("CartPole-v1")
@@ -41,7 +41,7 @@ def main() -> None:
     agent, curve = PPO(**options).train(env, 0, total_steps, progress=True)
     print(f"   Solved in {time.perf_counter() - start:.1f} s, compilation included.\n")
 
-    print("3. A hundred episodes of what it learned.")
+    print("3. A hundred evaluation episodes.")
     result = eqenvs.evaluate(env, agent.greedy, 1, num_episodes=100)
     print(f"   Mean return: {float(result.episode_return.mean()):.1f} of 500.\n")
 

@@ -18,9 +18,10 @@ from typing import Any
 import jax.random as jr
 import numpy as np
 
+from eqenvs.cli._measure import compile_time, warm_and_interleaved
+
 from .case import Case, Settings
-from .loops import PGX_GAMES, pgx_vmap
-from .timing import compile_time, warm_and_interleaved
+from .loops import PGX_GAMES, pgx_loop
 
 
 MODULES = {
@@ -175,7 +176,7 @@ def minatar_entrant(game: str, target: float) -> Entrant:
 def pgx_entrant(case: Case) -> Entrant:
     """pgx-minatar, which is JAX and plays the same rollout as ours."""
     key, actions = jr.key(1), case.rollout_actions
-    rollout = pgx_vmap(case.id, case.num_envs).rollout
+    rollout = pgx_loop(case.id, case.num_envs).rollout
     spent, compiled = compile_time(rollout, key, actions)
     return Entrant(
         "pgx-minatar",

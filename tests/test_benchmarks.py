@@ -1,6 +1,7 @@
 import importlib.util
 import json
 import math
+import pathlib
 import statistics
 import subprocess
 import sys
@@ -9,7 +10,8 @@ from typing import get_args
 import jax
 import pytest
 
-from eqenvs import _cli
+from benchmarks import report
+from benchmarks.__main__ import Benchmarks, Section
 
 
 needs_gymnax = pytest.mark.skipif(
@@ -17,11 +19,13 @@ needs_gymnax = pytest.mark.skipif(
 )
 
 
+ROOT = pathlib.Path(__file__).parent.parent
+
+
 def run(*arguments):
     """The command in a process of its own: its exit code, output and errors."""
-    code = "from eqenvs._cli import main; main()"
-    command = [sys.executable, "-c", code, "bench", *map(str, arguments)]
-    result = subprocess.run(command, capture_output=True, text=True)
+    command = [sys.executable, "-m", "benchmarks", *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     return result.returncode, result.stdout, result.stderr
 
 
@@ -90,7 +94,7 @@ def test_results_follow_from_the_times(tmp_path):
     assert results["others"] == {id: []}
     assert "Left out: MNISTBandit-bsuite: gymnax downloads its data set" in output
     took = results["section_seconds"]
-    assert {*took} == {*get_args(_cli.Section)}
+    assert {*took} == {*get_args(Section)}
     assert sum(took.values()) <= results["wall_seconds"]
     page = (folder / "results.md").read_text()
     assert all(line in page for line in results["left_out"])
@@ -156,16 +160,16 @@ def test_what_is_not_installed(monkeypatch, tmp_path):
         return None if name == "gymnax" else find_spec(name, *args)
 
     monkeypatch.setattr(importlib.util, "find_spec", pretend)
-    with pytest.raises(ValueError, match=r"pip install eqenvs\[bench\]"):
-        _cli.Bench(output=tmp_path / "folder").run()
+    with pytest.raises(ValueError, match=r"pip install -e .*bench"):
+        Benchmarks(output=tmp_path / "folder").run()
     assert not (tmp_path / "folder").exists()
 
 
 def test_an_interruption_shows_what_there_is_and_replaces_nothing(
     monkeypatch, tmp_path, capsys
 ):
-    from eqenvs._bench import suite
-    from eqenvs._bench.case import CONTESTANTS
+    from benchmarks import suite
+    from benchmarks.case import CONTESTANTS
 
     def memory(case, settings, left_out):
         if case.id == "Pendulum-v1":
@@ -179,7 +183,7 @@ def test_an_interruption_shows_what_there_is_and_replaces_nothing(
     was_cached = jax.config.values["jax_enable_compilation_cache"]
     try:
         with pytest.raises(SystemExit, match="interrupted; nothing was saved"):
-            _cli.Bench(ids, output=tmp_path, sections=("memory",)).run()
+            Benchmarks(ids, output=tmp_path, sections=("memory",)).run()
     finally:
         jax.config.update("jax_enable_compilation_cache", was_cached)
     shown = capsys.readouterr().out
@@ -191,10 +195,8 @@ def test_an_interruption_shows_what_there_is_and_replaces_nothing(
 
 
 def test_means_with_and_without_outliers():
-    from eqenvs._bench import report
-
     ratios = {"CartPole-v1": 2.0, "Pendulum-v1": 8.0, "SimpleBandit-bsuite": 500.0}
-    each = {id: dict.fromkeys(report.OURS, x) for id, x in ratios.items()}
+    each = {id: dict.fromkeys(report.WAYS, x) for id, x in ratios.items()}
     assert report.means("times", each) == [
         "Geometric means of 3, times: vmap 20.00, vector 20.00, fast 20.00.",
         "Geometric means of 2 without SimpleBandit-bsuite, times: vmap 4.00, "
@@ -203,8 +205,6 @@ def test_means_with_and_without_outliers():
 
 
 def test_tables_line_up_and_name_what_is_not_flat():
-    from eqenvs._bench import report
-
     def costs(small, large):
         cost = {"1000": small, "100000": large}
         vector = {n: {"seconds_per_step": x} for n, x in cost.items()}

@@ -6,24 +6,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import jax.random as jr
 
 import eqenvs
-
-from .loops import (
+from eqenvs.cli._measure import (
     arrange,
+    compile_time,
     draw_actions,
-    eqenvs_vector,
-    eqenvs_vmap,
-    gymnax_vmap,
+    FLOAT32,
+    KEPT,
     Loop,
+    loop_of,
+    new_key,
+    WAYS,
 )
-from .timing import compile_time
+
+from .loops import by_network, gymnax_loop
 
 
-# Who plays rollouts: gymnax; `jax.vmap(env.step)`; `VectorEnvironment`; and
-# `VectorEnvironment` with keys of `eqenvs.random.key`.
-CONTESTANTS = ("gymnax", "vmap", "vector", "fast")
+# Who plays rollouts: gymnax, and this library in each of its ways.
+CONTESTANTS = ("gymnax", *WAYS)
 # What gymnax needs data from the network for.
 NEEDS_DATA = {
     "MNISTBandit-bsuite": "gymnax downloads its data set, and ours has to be given one"
@@ -37,6 +41,8 @@ FEWER_STEPS = {
     "SimpleBandit-bsuite": 100,
     "SpaceInvaders-MinAtar": 100,
 }
+# A network takes longer than most environments.
+NETWORK_STEPS = 20
 # Not played with 100,000 lanes.
 TOO_SLOW = ("Seaquest-MinAtar",)
 
@@ -71,7 +77,8 @@ class Case:
     """One environment.
 
     - `actions`: enough of them for one rollout, as NumPy arrays.
-    - `compiled`, `compile_seconds`: by contestant, what `compile` found.
+    - `compiled`, `compile_seconds`: what `compile` found, by use of the observations
+        (`"kept"`, `"float32"` or `"network"`) and contestant.
     """
 
     def __init__(self, id: str, settings: Settings):
@@ -81,8 +88,8 @@ class Case:
         self.num_steps = min(
             settings.num_steps, FEWER_STEPS.get(id, settings.num_steps)
         )
-        self.compiled: dict[str, Any] = {}
-        self.compile_seconds: dict[str, float] = {}
+        self.compiled: dict[tuple[str, str], Any] = {}
+        self.compile_seconds: dict[tuple[str, str], float] = {}
 
     @ft.cached_property
     def actions(self) -> Any:
@@ -92,33 +99,48 @@ class Case:
     def rollout_actions(self) -> Any:
         return arrange(self.actions, self.num_steps, self.num_envs)
 
-    def loop(self, contestant: str, num_envs: int) -> Loop:
-        """How a contestant plays this environment."""
-        if contestant == "gymnax":
-            return gymnax_vmap(self.id, num_envs)
-        if contestant == "vmap":
-            return eqenvs_vmap(self.env, num_envs)
-        return eqenvs_vector(self.env, num_envs)
+    @ft.cached_property
+    def is_converted(self) -> bool:
+        """Whether any contestant's observations are other than `float32`."""
+        found = []
+        for name in ("gymnax", "vmap"):
+            start = self.loop(name, 1).start
+            _, (observations, _), _ = jax.eval_shape(start, jr.key(1))
+            found += [x.dtype for x in jax.tree.leaves(observations)]
+        return any(dtype != jnp.float32 for dtype in found)
 
-    def compile(self, contestants: tuple[str, ...] = CONTESTANTS) -> None:
+    def steps(self, use: str) -> int:
+        """How many steps every lane takes in one rollout."""
+        return (
+            min(self.num_steps, NETWORK_STEPS) if use == "network" else self.num_steps
+        )
+
+    def loop(self, contestant: str, num_envs: int, use: str = "kept") -> Loop:
+        """How a contestant plays this environment."""
+        uses = {"kept": KEPT, "float32": FLOAT32}
+        how = uses[use] if use in uses else by_network(self.env.action_space)
+        if contestant == "gymnax":
+            return gymnax_loop(self.id, num_envs, how)
+        return loop_of(contestant, self.env, num_envs, how)
+
+    def compile(
+        self, contestants: tuple[str, ...] = CONTESTANTS, use: str = "kept"
+    ) -> None:
         """Compiles the rollouts of contestants, unless that has been done."""
+        actions = jax.tree.map(lambda x: x[: self.steps(use)], self.rollout_actions)
         for name in contestants:
-            if name in self.compiled:
+            if (use, name) in self.compiled:
                 continue
-            rollout = self.loop(name, self.num_envs).rollout
-            self.compile_seconds[name], self.compiled[name] = compile_time(
-                rollout, new_key(name), self.rollout_actions
+            rollout = self.loop(name, self.num_envs, use).rollout
+            self.compile_seconds[use, name], self.compiled[use, name] = compile_time(
+                rollout, new_key(name), actions
             )
 
-    def program(self, contestant: str) -> Callable[[], Any]:
+    def program(self, contestant: str, use: str = "kept") -> Callable[[], Any]:
         """A compiled rollout."""
-        compiled, key = self.compiled[contestant], new_key(contestant)
-        return lambda: compiled(key, self.rollout_actions)
-
-
-def new_key(contestant: str) -> Any:
-    """A key of the implementation that a contestant draws its random numbers by."""
-    return eqenvs.random.key(1) if contestant == "fast" else jr.key(1)
+        compiled, key = self.compiled[use, contestant], new_key(contestant)
+        actions = jax.tree.map(lambda x: x[: self.steps(use)], self.rollout_actions)
+        return lambda: compiled(key, actions)
 
 
 def why_not(id: str) -> str | None:

@@ -9,12 +9,19 @@ import jax
 import jax.random as jr
 from tqdm import tqdm
 
+from eqenvs.cli._measure import machine, new_key, versions
+
 from .calls import imports, overhead
-from .case import Case, CONTESTANTS, new_key, Settings, why_not
+from .case import Case, CONTESTANTS, Settings, why_not
 from .lanes import lanes
-from .machine import machine, versions
 from .peers import missing, others
-from .rollouts import compilation, memory, throughput
+from .rollouts import compilation, memory, network, throughput
+
+
+PACKAGES = (
+    "jax", "jaxlib", "equinox", "eqenvs", "gymnax", "numpy", "gymnasium", "MinAtar",
+    "pgx", "pgx-minatar", "envpool",
+)  # fmt: skip
 
 
 # What is measured of every environment. What may be left out for want of time is last.
@@ -22,6 +29,7 @@ SECTIONS = {
     "throughput": throughput,
     "compile": compilation,
     "memory": memory,
+    "network": network,
     "overhead": overhead,
     "others": others,
     "lanes": lanes,
@@ -68,7 +76,7 @@ def measure(
     results: dict[str, Any] = {
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "machine": machine(),
-        "versions": versions(),
+        "versions": versions(PACKAGES),
         "settings": {
             **asdict(settings),
             "num_envs": settings.num_envs,

@@ -1,41 +1,55 @@
 """Whole rollouts beside gymnax: how fast, how long to compile, how large."""
 
-import functools as ft
 import statistics
 from typing import Any
 
-import jax
+from eqenvs.cli._measure import rollout_times, WAYS
 
 from .case import Case, CONTESTANTS, Settings
-from .timing import calls_needed, interleaved
 
 
 def throughput(case: Case, settings: Settings, _: list[str]) -> dict[str, Any]:
-    """Seconds of a whole rollout, turn by turn; of several in a row if it is short."""
-    case.compile()
-    programs = {name: case.program(name) for name in CONTESTANTS}
-    calls = {name: calls_needed(program) for name, program in programs.items()}
+    """Rollouts that add up observations as they are, and converted to `float32`.
 
-    def repeat(name: str) -> None:
-        for _ in range(calls[name]):
-            jax.block_until_ready(programs[name]())  # One after the other.
+    The figures are those of the use in which this library does worse; `"use"` says
+    which one that is, and `"uses"` has the figures of each.
+    """
+    uses = {"kept": played(case, settings, "kept")}
+    if case.is_converted:
+        uses["float32"] = played(case, settings, "float32")
+    worse = min(
+        uses,
+        key=lambda use: statistics.geometric_mean(uses[use]["times_gymnax"].values()),
+    )
+    return {"use": worse, **uses[worse], "uses": uses}
 
-    turns = {name: ft.partial(repeat, name) for name in CONTESTANTS}
-    seconds = {
-        name: [x / calls[name] for x in each]
-        for name, each in interleaved(turns, settings.repeats).items()
-    }
-    steps = case.num_envs * case.num_steps
+
+def network(case: Case, settings: Settings, _: list[str]) -> dict[str, Any]:
+    """Rollouts whose actions a network chooses."""
+    return played(case, settings, "network", ("gymnax", "vector"))
+
+
+def played(
+    case: Case,
+    settings: Settings,
+    use: str,
+    contestants: tuple[str, ...] = CONTESTANTS,
+) -> dict[str, Any]:
+    """Seconds of a whole rollout, turn by turn, and what follows from them."""
+    case.compile(contestants, use)
+    seconds = rollout_times(
+        {name: case.program(name, use) for name in contestants}, settings.repeats
+    )
+    steps = case.num_envs * case.steps(use)
     median = {name: statistics.median(x) for name, x in seconds.items()}
     ranges = {}
-    for name in CONTESTANTS[1:]:
+    for name in contestants[1:]:
         pairs = zip(seconds["gymnax"], seconds[name], strict=True)
         ratios = [theirs / ours for theirs, ours in pairs]
         ranges[name] = [min(ratios), max(ratios)]
     return {
         "num_envs": case.num_envs,
-        "num_steps": case.num_steps,
-        "calls": calls,
+        "num_steps": case.steps(use),
         "seconds": seconds,
         "steps_per_second": {name: steps / x for name, x in median.items()},
         "times_gymnax": {name: median["gymnax"] / median[name] for name in ranges},
@@ -46,19 +60,17 @@ def throughput(case: Case, settings: Settings, _: list[str]) -> dict[str, Any]:
 def compilation(case: Case, settings: Settings, _: list[str]) -> dict[str, Any]:
     """Seconds to trace and compile the rollouts."""
     case.compile()
-    seconds = case.compile_seconds
+    seconds = {name: case.compile_seconds["kept", name] for name in CONTESTANTS}
     return {
         "seconds": seconds,
-        "to_gymnax": {
-            name: seconds[name] / seconds["gymnax"] for name in CONTESTANTS[1:]
-        },
+        "to_gymnax": {name: seconds[name] / seconds["gymnax"] for name in WAYS},
     }
 
 
 def memory(case: Case, settings: Settings, _: list[str]) -> dict[str, Any]:
     """Bytes that the rollouts need, as XLA plans them."""
     case.compile()
-    return {name: planned_bytes(case.compiled[name]) for name in CONTESTANTS}
+    return {name: planned_bytes(case.compiled["kept", name]) for name in CONTESTANTS}
 
 
 def planned_bytes(compiled: Any) -> dict[str, int]:

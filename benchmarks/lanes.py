@@ -9,10 +9,10 @@ import jax
 import jax.random as jr
 import numpy as np
 
+from eqenvs.cli._measure import arrange, calls_needed, interleaved
+
 from .case import Case, Settings, TOO_SLOW
-from .loops import arrange
 from .rollouts import planned_bytes
-from .timing import calls_needed, interleaved
 
 
 LANES = {

@@ -1,7 +1,6 @@
 """What using a library from Python costs: one call, and its import."""
 
 import concurrent.futures
-import functools as ft
 import os
 import statistics
 import subprocess
@@ -13,9 +12,10 @@ from typing import Any
 import jax
 import jax.random as jr
 
+from eqenvs.cli._measure import calls_of, steps_by_calls, warm_and_interleaved
+
 from .case import Case, Settings
 from .loops import make_gymnax
-from .timing import warm_and_interleaved
 
 
 IMPORTS = ("jax", "jax, equinox", "eqenvs", "gymnax")
@@ -23,33 +23,14 @@ IMPORTS = ("jax", "jax, equinox", "eqenvs", "gymnax")
 
 def overhead(case: Case, settings: Settings, _: list[str]) -> dict[str, Any]:
     """Seconds of one call of a compiled `env.step` from Python, of one lane."""
-    key = jr.key(1)
-    action = jax.tree.map(lambda x: jax.device_put(x[0]), case.actions)
-    theirs, params = make_gymnax(case.id)
-    ours = case.env
+    num_calls = 50 if settings.quick else 500
     players = {
-        "gymnax": (
-            theirs.reset(key, params)[1],
-            lambda state: theirs.step(key, state, action, params)[1],
-        ),
-        "eqenvs": (
-            ours.reset(key)[1],
-            lambda state: ours.step(key, state, action).state,
-        ),
+        "gymnax": gymnax_calls(case, num_calls),
+        "eqenvs": calls_of(case.env, num_calls),
     }
     with concurrent.futures.ThreadPoolExecutor(2) as pool:  # Compiles both at once.
-        list(pool.map(lambda player: player[1](player[0]), players.values()))
-    num_calls = 50 if settings.quick else 500
-
-    def repeat(state: Any, step: Callable[[Any], Any]) -> Any:
-        for _ in range(num_calls):
-            state = step(state)
-        return state
-
-    seconds = warm_and_interleaved(
-        {name: ft.partial(repeat, *player) for name, player in players.items()},
-        settings.repeats,
-    )
+        list(pool.map(lambda play: play(), players.values()))
+    seconds = warm_and_interleaved(players, settings.repeats)
     median = {name: statistics.median(x) / num_calls for name, x in seconds.items()}
     return {
         "calls": num_calls,
@@ -57,6 +38,17 @@ def overhead(case: Case, settings: Settings, _: list[str]) -> dict[str, Any]:
         "seconds_per_call": median,
         "to_gymnax": median["eqenvs"] / median["gymnax"],
     }
+
+
+def gymnax_calls(case: Case, num_calls: int) -> Callable[[], Any]:
+    """Calls gymnax's compiled step."""
+    key = jr.key(1)
+    action = jax.tree.map(lambda x: jax.device_put(x[0]), case.actions)
+    env, params = make_gymnax(case.id)
+    _, state = env.reset(key, params)
+    return steps_by_calls(
+        lambda state: env.step(key, state, action, params)[1], state, num_calls
+    )
 
 
 def imports(settings: Settings) -> dict[str, Any]:

@@ -1,0 +1,89 @@
+"""Measures eqenvs beside gymnax, and beside others that are installed."""
+
+import importlib.util
+import json
+import pathlib
+import sys
+from dataclasses import dataclass
+from typing import Annotated, get_args, Literal
+
+import tyro
+
+from eqenvs._checks import check_count
+from eqenvs._files import write_safely
+from eqenvs._registry import entry_point, registered
+
+
+Section = Literal[
+    "throughput", "compile", "memory", "network", "lanes", "overhead", "import",
+    "others",
+]  # fmt: skip
+
+
+@dataclass
+class Benchmarks:
+    """Measure speed beside gymnax, and beside others that are installed."""
+
+    ids: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    """Which environments, such as CartPole-v1; by default all."""
+    output: pathlib.Path = pathlib.Path("runs/benchmarks")
+    """Folder for results.json, results.md and results.png. Those of an earlier run are
+    replaced."""
+    repeats: int = 5
+    """Number of turns; results are medians."""
+    sections: tuple[Section, ...] = get_args(Section)
+    """What to measure."""
+    quick: bool = False
+    """Play few steps, to see that everything runs. The figures mean little."""
+    minutes: float | None = None
+    """Leave out what has not begun after so many minutes."""
+
+    def run(self) -> None:
+        for id in self.ids:
+            entry_point(id)
+        check_count("repeats", self.repeats)
+        if self.minutes is not None and not self.minutes > 0:
+            raise ValueError(f"minutes must be positive; got {self.minutes}.")
+        for module in ("gymnax", "six", "matplotlib", "tqdm"):
+            if importlib.util.find_spec(module) is None:
+                raise ValueError(
+                    f"the benchmarks need the package {module}, which is not "
+                    'installed: pip install -e ".[bench]"'
+                )
+        from . import report, suite
+        from .case import Settings
+        from .chart import chart
+
+        ids = tuple(dict.fromkeys(self.ids)) or registered()
+        settings = Settings(ids, self.sections, self.repeats, self.quick, self.minutes)
+        chosen = suite.choose(settings)
+        self.output.mkdir(parents=True, exist_ok=True)
+        results = suite.measure(settings, *chosen)
+        tables = report.tables(results)
+        print("\n".join(table.text() for table in tables))
+        if results["interrupted"]:
+            sys.exit("benchmarks: interrupted; nothing was saved.")
+        contents = {
+            "results.json": json.dumps(results, indent=1).encode(),
+            "results.md": report.markdown(tables).encode(),
+            "results.png": chart(results),
+        }
+        for name, content in contents.items():
+            if content is None:
+                (self.output / name).unlink(missing_ok=True)
+            else:
+                write_safely(self.output / name, content)
+                print(f"Saved {self.output / name}.")
+
+
+def main() -> None:
+    """Runs the command line."""
+    benchmarks = tyro.cli(Benchmarks, prog="python -m benchmarks")
+    try:
+        benchmarks.run()
+    except (ValueError, TypeError, OSError) as error:
+        sys.exit(f"benchmarks: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""The command `eqenvs`: `pip install "eqenvs[cli]"`."""
+
+import os
+import sys
+
+
+# What the extra `cli` installs, as imported.
+_PACKAGES = ("distreqx", "matplotlib", "optax", "tqdm", "tyro")
+
+
+def main() -> None:
+    """Runs the command line."""
+    try:
+        _run()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # `eqenvs list | head -1` stops reading early. Python flushes the output once
+        # more at exit, which must not fail either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in _PACKAGES:
+            raise
+        sys.exit(
+            f"eqenvs: the command needs the package {package}, which is not installed: "
+            'pip install "eqenvs[cli]"'
+        )
+    except KeyboardInterrupt:
+        print("eqenvs: interrupted.", file=sys.stderr)
+        sys.exit(130)
+    except (ValueError, TypeError, OSError) as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            message = f"{error.filename}: {error.strerror}"
+        else:
+            message = " ".join(str(error).split())
+        sys.exit(f"eqenvs: {message}")
+
+
+def _run() -> None:
+    if sys.argv[1:] == ["--version"]:
+        from .. import __version__
+
+        print(f"eqenvs {__version__}")
+        return
+
+    import tyro
+
+    from .bench import Bench
+    from .evaluate import Evaluate
+    from .info import Info
+    from .list import List
+    from .train import Train
+
+    tyro.cli(
+        List | Info | Train | Evaluate | Bench,  # pyright: ignore[reportArgumentType]
+        prog="eqenvs",
+        description="Reinforcement-learning environments for JAX. "
+        "`eqenvs --version` shows which version is installed.",
+    ).run()

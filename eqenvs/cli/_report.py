@@ -1,0 +1,19 @@
+"""What `eqenvs train` and `eqenvs evaluate` have in common."""
+
+from typing import Any
+
+import numpy as np
+
+from .._rollout import evaluate, Evaluation
+
+
+def report(env: Any, agent: Any, seed: int, num_episodes: int) -> Evaluation:
+    """Evaluates an agent's most likely actions, and prints the result."""
+    result = evaluate(env, agent.greedy, seed, num_episodes)
+    returns = np.asarray(result.episode_return)
+    print(
+        f"{num_episodes} evaluation episodes: mean return {returns.mean():.1f}, "
+        f"from {returns.min():.1f} to {returns.max():.1f}; "
+        f"mean length {np.asarray(result.episode_length).mean():.1f}."
+    )
+    return result

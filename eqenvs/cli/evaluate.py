@@ -1,0 +1,29 @@
+"""`eqenvs evaluate`"""
+
+import pathlib
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+from .._checks import as_key, check_count
+from ._report import report
+
+
+@dataclass
+class Evaluate:
+    """Play episodes with an agent that `eqenvs train` saved."""
+
+    folder: Annotated[pathlib.Path, tyro.conf.Positional]
+    """The folder of the run, such as runs/CartPole-v1-seed0."""
+    num_episodes: int = 100
+    """Number of episodes."""
+    seed: int = 1
+    """Seed of the random numbers."""
+
+    def run(self) -> None:
+        from ..agents.checkpoint import load_agent
+
+        check_count("num_episodes", self.num_episodes)
+        as_key(self.seed, "evaluate")
+        report(*load_agent(self.folder), self.seed, self.num_episodes)

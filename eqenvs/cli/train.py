@@ -1,0 +1,86 @@
+"""`eqenvs train`"""
+
+import contextlib
+import json
+import pathlib
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import tyro
+
+from .. import __version__
+from .._checks import as_key, check_count
+from .._files import new_folder, write_safely
+from .._registry import make
+from ._report import report
+
+
+@dataclass
+class Train:
+    """Train an agent with PPO, and save it with its learning curve."""
+
+    id: Annotated[str, tyro.conf.Positional]
+    """Which environment, such as CartPole-v1."""
+    num_steps: int | None = None
+    """Steps to take in all environments together; by default 1,000,000, or what is
+    known to be enough for this environment."""
+    seed: int = 0
+    """Seed of the random numbers."""
+    learning_rate: float | None = None
+    """Initial step size."""
+    discount: float | None = None
+    """Discount factor."""
+    num_envs: int | None = None
+    """Number of environments to play at once."""
+    num_episodes: int = 100
+    """Number of episodes to evaluate the agent on at the end."""
+    output: pathlib.Path = pathlib.Path("runs")
+    """Folder to save the run in, in a new folder of its own."""
+
+    def run(self) -> None:
+        from ..agents import PPO
+        from ..agents.checkpoint import save_agent
+        from ..agents.plot import plot_learning_curve
+        from ..agents.settings import settings
+
+        # Whatever can go wrong should do so before the training.
+        env = make(self.id)
+        chosen: dict[str, Any] = {"num_steps": 1_000_000, **settings(self.id)}
+        for name in ("num_steps", "learning_rate", "discount", "num_envs"):
+            if getattr(self, name) is not None:
+                chosen[name] = getattr(self, name)
+        num_steps = chosen.pop("num_steps")
+        ppo = PPO(**chosen)
+        check_count("num_steps", num_steps)
+        check_count("num_episodes", self.num_episodes)
+        as_key(self.seed, "train")
+        folder = new_folder(self.output, f"{self.id}-seed{self.seed}")
+
+        try:
+            start = time.perf_counter()
+            agent, curve = ppo.train(env, self.seed, num_steps, progress=True)
+            seconds = time.perf_counter() - start
+            save_agent(folder / "agent.eqx", agent)
+        except BaseException:
+            with contextlib.suppress(OSError):  # It stays if anything is in it.
+                folder.rmdir()
+            raise
+        print(f"Trained for {seconds:.1f} s, compilation included.")
+        plot_learning_curve(folder / "learning_curve.png", {self.id: curve})
+        # The largest seed has no successor.
+        result = report(env, agent, (self.seed + 1) % 2**64, self.num_episodes)
+        record = {
+            "id": self.id,
+            "seed": self.seed,
+            "num_steps": num_steps,
+            "ppo": chosen,
+            "mean_return": float(result.episode_return.mean()),
+            "num_episodes": self.num_episodes,
+            "versions": {"eqenvs": __version__}
+            | {name: version(name) for name in ("jax", "jaxlib", "equinox")},
+        }
+        # Last, because it is what makes the folder a finished run.
+        write_safely(folder / "run.json", json.dumps(record, indent=2).encode())
+        print(f"Saved the agent and its learning curve in {folder}.")
