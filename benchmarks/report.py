@@ -123,7 +123,8 @@ def uses(results: dict[str, Any], found: dict[str, Any]) -> Table:
         rows,
         [
             "network: a policy network with two layers of 256 units chooses the "
-            "actions. It takes most of the time, on both sides.",
+            "actions. It takes most of the time, on both sides. (SimpleBandit's "
+            "observation never changes, so the compiler asks the network once.)",
         ],
     )
 

@@ -63,6 +63,10 @@ def test_results_follow_from_the_times(tmp_path):
         assert found["times_gymnax_range"][name] == [min(turns), max(turns)]
         assert f"{ratio:.2f} ({min(turns):.2f}-{max(turns):.2f})" in output
 
+    assert found["use"] == "kept" and found["uses"].keys() == {"kept"}
+    found = results["network"][id]
+    assert 0.1 < found["times_gymnax"]["vector"] < 10  # The network is the most of it.
+
     found = results["compile"][id]
     for name, ratio in found["to_gymnax"].items():
         assert math.isclose(ratio, found["seconds"][name] / found["seconds"]["gymnax"])

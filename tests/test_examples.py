@@ -1,3 +1,4 @@
+import os
 import pathlib
 import subprocess
 import sys
@@ -14,6 +15,7 @@ def run(*command, cwd):
         capture_output=True,
         text=True,
         cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert result.returncode == 0, result.stderr
     return result.stdout

@@ -105,37 +105,36 @@ def steps_by_calls(
 # --- Rollouts -------------------------------------------------------------------------
 
 
-def as_kept(observation: Any, reward: Any) -> jax.Array:
-    """The sum of all numbers of an observation and a reward.
+def total(*values: Any) -> jax.Array:
+    """The sum of all numbers in some arrays.
 
     Booleans are added up as bytes. As they are, XLA would write a `float32` for each of
     them to memory first.
     """
 
-    def total(x):
+    def sum_of(x):
         x = x.astype(jnp.uint8) if x.dtype == bool else x
         return jnp.sum(x, dtype=jnp.float32)
 
-    return sum(map(total, [*jax.tree.leaves(observation), reward]), jnp.float32(0))
+    return sum(map(sum_of, jax.tree.leaves(values)), jnp.float32(0))
 
 
-def as_float32(observation: Any, reward: Any) -> jax.Array:
-    """The same sum, of an observation that is converted as for a network."""
-    leaves = [x.astype(jnp.float32) for x in jax.tree.leaves(observation)]
-    return as_kept(leaves, reward)
+def as_float32(observation: Any) -> Any:
+    """An observation that is converted as for a network."""
+    return jax.tree.map(lambda x: x.astype(jnp.float32), observation)
 
 
 @dataclass(frozen=True)
 class Use:
-    """How a rollout uses observations and rewards.
+    """How a rollout uses observations.
 
-    - `digest(observation, reward)`: a number, in which a compiler can leave nothing
-        out.
+    - `digest(observation, actions)`: what is added up, besides rewards, so that a
+        compiler can leave nothing out.
     - `policy(observations)`: the actions of all lanes; `None` to play actions that were
         drawn beforehand.
     """
 
-    digest: Callable[[Any, Any], jax.Array] = as_kept
+    digest: Callable[[Any, Any], Any]
     policy: Callable[[Any], Any] | None = None
 
     def actions(self, observations: Any, drawn: Any) -> Any:
@@ -143,8 +142,8 @@ class Use:
         return drawn if self.policy is None else self.policy(observations)
 
 
-KEPT = Use(as_kept)
-FLOAT32 = Use(as_float32)
+KEPT = Use(lambda observation, _: observation)
+FLOAT32 = Use(lambda observation, _: as_float32(observation))
 
 
 @dataclass(frozen=True)
@@ -152,7 +151,7 @@ class Loop:
     """One way of playing many environments at once.
 
     The carry is the tuple `(key, lanes, total)`. Every leaf of `lanes` has a leading
-    axis of environments; `total` adds up the digests of all steps.
+    axis of environments; `total` adds up digests and rewards.
 
     - `start(key) -> carry`: begins an episode in every lane.
     - `advance(carry, actions) -> carry`: steps every lane.
@@ -184,11 +183,13 @@ def vector_loop(env: AbstractEnvironment, num_envs: int, use: Use = KEPT) -> Loo
         return key, states, jnp.float32(0)
 
     def advance(carry, actions):
-        key, states, total = carry
+        key, states, so_far = carry
         observation = envs.observe(states)
+        actions = use.actions(observation, actions)
         key, step_key = jr.split(key)
-        step = envs.step(step_key, states, use.actions(observation, actions))
-        return key, step.state, total + use.digest(observation, step.reward)
+        step = envs.step(step_key, states, actions)
+        digest = use.digest(observation, actions)
+        return key, step.state, so_far + total(digest, step.reward)
 
     return Loop(start, advance)
 
@@ -206,12 +207,14 @@ def vmap_loop(
         return key, jax.vmap(reset)(jr.split(reset_key, num_envs)), jnp.float32(0)
 
     def advance(carry, actions):
-        key, (observations, states), total = carry
+        key, (observations, states), so_far = carry
+        actions = use.actions(observations, actions)
         key, step_key = jr.split(key)
         observations, states, reward, *_ = jax.vmap(step)(
-            jr.split(step_key, num_envs), states, use.actions(observations, actions)
+            jr.split(step_key, num_envs), states, actions
         )
-        return key, (observations, states), total + use.digest(observations, reward)
+        digest = use.digest(observations, actions)
+        return key, (observations, states), so_far + total(digest, reward)
 
     return Loop(start, advance)
 
