@@ -196,7 +196,7 @@ def _write_segment(pixels: _Pixels, segment: Segment) -> Iterator[str]:
             "d": _path([[(x0[i], y0[i]), (x1[i], y1[i])]]),
             "stroke-linecap": "round",
         }
-        paint = _paint(color, opacity, max(float(thickness[i]), 0))
+        paint = _paint(color, opacity, max(float(thickness[i]), 0.0))
         yield _element("path", {**attributes, **paint})
 
 
@@ -286,7 +286,7 @@ def _write_text(pixels: _Pixels, text: Text) -> Iterator[str]:
             "stroke-linecap": "round",
             "stroke-linejoin": "round",
         }
-        paint = _paint(color, opacity, max(_font.STROKE * float(unit[i]), 0))
+        paint = _paint(color, opacity, max(_font.STROKE * float(unit[i]), 0.0))
         title = _element("title", {}, escape(item_string(text, i)))
         yield _element("path", {**attributes, **paint}, title)
 
