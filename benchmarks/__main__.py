@@ -11,7 +11,7 @@ import tyro
 
 from eqenvs._checks import check_count
 from eqenvs._files import write_safely
-from eqenvs._registry import entry_point, registered
+from eqenvs._registry import registered, spec
 
 
 Section = Literal[
@@ -40,7 +40,7 @@ class Benchmarks:
 
     def run(self) -> None:
         for id in self.ids:
-            entry_point(id)
+            spec(id)
         check_count("repeats", self.repeats)
         if self.minutes is not None and not self.minutes > 0:
             raise ValueError(f"minutes must be positive; got {self.minutes}.")

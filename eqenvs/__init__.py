@@ -2,11 +2,12 @@
 
 from . import (
     environments as environments,
-    parameters as parameters,
+    fields as fields,
     random as random,
     spaces as spaces,
     wrappers as wrappers,
 )
+from ._config import from_config as from_config, to_config as to_config
 from ._environment import (
     AbstractEnvironment as AbstractEnvironment,
     AbstractState as AbstractState,
@@ -14,9 +15,11 @@ from ._environment import (
     Transition as Transition,
 )
 from ._registry import (
+    EnvironmentSpec as EnvironmentSpec,
     make as make,
     register as register,
     registered as registered,
+    spec as spec,
 )
 from ._rollout import (
     evaluate as evaluate,
@@ -69,30 +72,3 @@ from .wrappers import StickyAction as StickyAction
 
 
 __version__ = "0.1.0"
-
-register("CartPole-v1", CartPole)
-register("Pendulum-v1", Pendulum)
-register("Acrobot-v1", Acrobot)
-register("MountainCar-v0", MountainCar)
-register("MountainCarContinuous-v0", ContinuousMountainCar)
-register("FrozenLake-misc", FrozenLake)
-register("FourRooms-misc", FourRooms)
-register("Reacher-misc", Reacher)
-register("Swimmer-misc", Swimmer)
-register("PointRobot-misc", PointRobot)
-register("Catch-bsuite", Catch)
-register("DeepSea-bsuite", DeepSea)
-register("MemoryChain-bsuite", MemoryChain)
-register("UmbrellaChain-bsuite", UmbrellaChain)
-register("DiscountingChain-bsuite", DiscountingChain)
-register("MNISTBandit-bsuite", MNISTBandit)
-register("SimpleBandit-bsuite", SimpleBandit)
-register("BernoulliBandit-misc", BernoulliBandit)
-register("GaussianBandit-misc", GaussianBandit)
-register("Asterix-MinAtar", Asterix)
-register("Breakout-MinAtar", Breakout)
-register("Freeway-MinAtar", Freeway)
-register("Seaquest-MinAtar", Seaquest)
-register("SpaceInvaders-MinAtar", SpaceInvaders)
-register("MetaMaze-misc", MetaMaze)
-register("Pong-misc", Pong)

@@ -1,28 +1,40 @@
-"""Checks of what a user gave, made before anything is compiled."""
+"""Checks of what a user or an author gave, made while a program is traced at the
+latest."""
 
-from typing import Any
+import functools as ft
+from typing import Any, NamedTuple, TYPE_CHECKING
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+import jax.tree_util as jtu
 import numpy as np
-from jaxtyping import Array, Key
+from jaxtyping import Array, Key, PyTree
 
+from ._parametric import leaf_ranks
 from .random import key as key_from_seed
 from .random._threefry import write_out
 
 
-def check_key(key: Any, caller: str) -> Key[Array, ""]:
+if TYPE_CHECKING:
+    from ._environment import AbstractEnvironment
+
+
+# Keys.
+
+
+def check_key(key: Any, caller: str, *, takes_seeds: bool = False) -> Key[Array, ""]:
     """Returns `key` as a typed key, or raises if it is not exactly one key."""
-    fix = f"`{caller}` takes one JAX PRNG key as its first argument, such as "
-    fix += "`jax.random.key(0)`"
+    fix = f"`{caller}` takes one JAX PRNG key, such as `jax.random.key(0)`"
+    fix += ", or an integer seed" if takes_seeds else ""
     if not isinstance(key, jax.Array | np.ndarray):
-        raise TypeError(f"{fix}; got {key!r}.")
+        raise TypeError(f"{fix}; got {key!r}.{_seed_hint(key, takes_seeds)}")
     if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         if key.dtype != np.uint32:
             raise TypeError(f"{fix}; got an array of dtype {key.dtype}.")
         if key.ndim == 0:
-            raise TypeError(f"{fix}; got a number.")
+            raise TypeError(f"{fix}; got a number.{_seed_hint(key, takes_seeds)}")
         key = _wrap_raw_key(key, fix)
     key = jnp.asarray(key)
     if key.shape != ():
@@ -31,6 +43,16 @@ def check_key(key: Any, caller: str) -> Key[Array, ""]:
             "`jax.vmap`, or `VectorEnvironment` with one key.)"
         )
     return write_out(key)
+
+
+def _seed_hint(key: Any, takes_seeds: bool) -> str:
+    is_seed = isinstance(key, int | np.integer) and not isinstance(key, bool)
+    if takes_seeds or not is_seed:
+        return ""
+    return (
+        f" (Make a key of a seed: `eqenvs.random.key({key})`. Only whole runs take "
+        "an integer seed: `rollout`, `evaluate` and `train`.)"
+    )
 
 
 def _wrap_raw_key(key: Any, fix: str) -> Key[Array, "..."]:
@@ -49,7 +71,7 @@ def as_key(key: Any, caller: str) -> Key[Array, ""]:
     """One key, a fast one made from an integer if that is what was given."""
     if isinstance(key, int | np.integer) and not isinstance(key, bool):
         return key_from_seed(int(key))
-    return check_key(key, caller)
+    return check_key(key, caller, takes_seeds=True)
 
 
 def as_keys(key: Any, caller: str) -> Key[Array, "..."]:
@@ -63,9 +85,196 @@ def as_keys(key: Any, caller: str) -> Key[Array, "..."]:
     return as_key(key, caller)
 
 
+# Numbers.
+
+
 def check_count(name: str, count: Any) -> None:
     """Raises unless `count` is a positive integer."""
     if isinstance(count, bool) or not isinstance(count, int | np.integer):
         raise TypeError(f"{name} must be an integer; got {count!r}.")
     if count < 1:
         raise ValueError(f"{name} must be at least 1; got {count}.")
+
+
+# The pieces of an environment.
+
+
+class Struct(NamedTuple):
+    """The structures, shapes and dtypes that an environment works with."""
+
+    state: PyTree[jax.ShapeDtypeStruct]
+    observation: PyTree[jax.ShapeDtypeStruct]
+
+
+def struct_of(env: "AbstractEnvironment") -> Struct:
+    """The shapes and dtypes of the states and the observations of an environment.
+
+    **Raises:**
+
+    `TypeError` or `ValueError` if `env` is a batch of environments, or if what its
+    author wrote does not fit together.
+    """
+    leaves, structure = jtu.tree_flatten(env)
+    arrays = tuple(
+        jax.ShapeDtypeStruct(x.shape, x.dtype) if eqx.is_array(x) else x for x in leaves
+    )
+    x64 = bool(jax.config.jax_enable_x64)  # pyright: ignore[reportAttributeAccessIssue]
+    try:
+        hash((structure, arrays))
+    except TypeError:
+        return _struct_of.__wrapped__(structure, arrays, x64)
+    return _struct_of(structure, arrays, x64)
+
+
+@ft.lru_cache(maxsize=1024)
+def _struct_of(structure: Any, arrays: tuple[Any, ...], x64: bool) -> Struct:
+    del x64  # The dtypes depend on it.
+    env = jtu.tree_unflatten(structure, arrays)
+    name = type(env).__name__
+    batched = [
+        array.shape[0]
+        for array, (_, rank) in zip(arrays, leaf_ranks(env), strict=True)
+        if rank is not None and eqx.is_array(array) and array.ndim == rank + 1
+    ]
+    if batched:
+        raise ValueError(
+            f"this {name} is a batch of {batched[0]} environments. Step it with "
+            f"`VectorEnvironment(env, {batched[0]})`, or map over it with "
+            "`eqx.filter_vmap`."
+        )
+
+    space = ""
+
+    def look(env: Any, key: Any) -> tuple[Any, Any, Any]:
+        nonlocal space
+        state = env.initial_state(key)
+        if not isinstance(state, eqx.Module) or not hasattr(state, "time"):
+            raise TypeError(
+                f"`initial_state` of {name} must return an `eqenvs.AbstractState`; got "
+                f"{state!r}."
+            )
+        space = repr(env.observation_space)
+        return state, env.observe(state), env.observation_space.sample(key)
+
+    state, observation, sample = eqx.filter_eval_shape(look, env, jr.key(0))
+    _check_like(
+        observation,
+        sample,
+        "observation",
+        f"{name}, what its `observe` returns,",
+        f"Its observation_space is {space}.",
+    )
+    return Struct(state, observation)
+
+
+def check_state(env: "AbstractEnvironment", state: Any, like: PyTree) -> None:
+    """Raises unless `state` has the type, the shapes and the dtypes of `like`."""
+    name = type(env).__name__
+    if type(state) is not type(like):
+        raise TypeError(
+            f"the state of {name} must be a {type(like).__name__}; got "
+            f"{'a ' + type(state).__name__ if isinstance(state, eqx.Module) else state}"
+            "."
+        )
+    _check_like(state, like, "state", name, "It must be like what `reset` returns.")
+
+
+def _check_like(given: PyTree, like: PyTree, name: str, owner: str, why: str) -> None:
+    """Raises unless `given` has the structure, the shapes and the dtypes of `like`.
+
+    `name` is what an expression for it begins with, `owner` says whose it is, and `why`
+    is a sentence about what it must be.
+    """
+    given_leaves, given_structure = jtu.tree_flatten_with_path(given)
+    leaves, structure = jtu.tree_flatten_with_path(like)
+    if given_structure != structure:
+        raise TypeError(
+            f"the {name} of {owner} must have the structure {structure}; got "
+            f"{given_structure}. ({why})"
+        )
+    for (path, x), (_, y) in zip(given_leaves, leaves, strict=True):
+        leaf = f"`{name}{jtu.keystr(path)}` of {owner}"
+        if not isinstance(x, jax.Array | np.ndarray | jax.ShapeDtypeStruct):
+            raise TypeError(
+                f"{leaf} must be an array of dtype {y.dtype}; got {x!r}. ({why})"
+            )
+        if x.shape != y.shape:
+            if x.shape[1:] == y.shape:
+                why += " For a batch, use `jax.vmap(env.step)` or `VectorEnvironment`."
+            raise ValueError(
+                f"{leaf} must have the shape {y.shape}; got {x.shape}. ({why})"
+            )
+        if x.dtype != y.dtype:
+            raise TypeError(
+                f"{leaf} must have the dtype {y.dtype}; got {x.dtype}. ({why})"
+            )
+
+
+def check_transition(
+    env: "AbstractEnvironment", transition: Any, state: PyTree
+) -> tuple[Any, Array, Array, dict[str, Any]]:
+    """The state, reward, `terminated` and `info` of what `env.transition` returned.
+
+    **Arguments:**
+
+    - `env`: the environment.
+    - `transition`: what its author returned.
+    - `state`: the state before, whose shapes and dtypes the next one must have.
+
+    **Raises:**
+
+    `TypeError` or `ValueError` if the transition is not what it should be.
+    """
+    name = type(env).__name__
+    if not isinstance(transition, tuple) or not 2 <= len(transition) <= 4:
+        got = f"a tuple of {len(transition)}" if isinstance(transition, tuple) else None
+        raise TypeError(
+            f"`transition` of {name} must return an `eqenvs.Transition(state, reward, "
+            f"terminated, info)`; got {got or repr(transition)}."
+        )
+    next_state, reward, terminated, info = (*transition, False, {})[:4]
+    if len(transition) == 3:
+        info = {}
+    if type(next_state) is not type(state):
+        raise TypeError(
+            f"`transition` of {name} must return a {type(state).__name__} as its "
+            f"state; got a {type(next_state).__name__}."
+        )
+    next_state = without_weak_types(next_state)
+    _check_like(
+        next_state,
+        state,
+        "state",
+        f"{name}, what its `transition` returns,",
+        "It must be like the state before.",
+    )
+    if not isinstance(info, dict):
+        raise TypeError(
+            f"the info of {name}'s transition must be a dictionary; got {info!r}."
+        )
+    if "final_observation" in info:
+        raise ValueError(
+            f"the info of {name}'s transition must not have the entry "
+            "'final_observation', which `step` writes."
+        )
+    reward = _scalar(name, "reward", reward, float)
+    terminated = _scalar(name, "terminated", terminated, bool)
+    return next_state, reward, terminated, info
+
+
+def without_weak_types(state: Any) -> Any:
+    """The same state, with dtypes that do not depend on how it was made."""
+    # A weakly typed leaf would make a scan's carry change its type.
+    return jax.tree.map(
+        lambda x: jax.lax.convert_element_type(x, jnp.asarray(x).dtype), state
+    )
+
+
+def _scalar(env: str, name: str, value: Any, dtype: type) -> Array:
+    value = jnp.asarray(value, dtype)
+    if value.shape != ():
+        raise ValueError(
+            f"the {name} of {env}'s transition must be a scalar; got the shape "
+            f"{value.shape}."
+        )
+    return value

@@ -1,27 +1,37 @@
-"""The decision process and the loop around it.
+"""The contract: what an author writes of a decision process, and the loop around it.
 
-An author writes a process: where it starts, how it moves on, what is seen of it. The
-loop (`reset`, `step`, the time limit, the automatic reset) is written here, once.
+An author writes a process: its initial states, its transitions and its observations.
+The loop (`reset`, `advance`, `step`, the time limit, the automatic reset) is written
+here, once, for one environment and for many.
 """
 
 import abc
-import functools as ft
-from collections.abc import Callable
-from typing import Any, Generic, NamedTuple, TYPE_CHECKING, TypeVar
+import dataclasses
+from typing import Any, ClassVar, Generic, NamedTuple, TYPE_CHECKING, TypeVar
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import jax.random as jr
-import jax.tree_util as jtu
 import numpy as np
 from equinox import AbstractVar
 from jaxtyping import Array, Bool, Float, Int32, Key, UInt8, UInt32
 
-from ._checks import check_key
-from ._jit import jit
-from ._parameters import AbstractParametric
-from .spaces import AbstractSpace, hold_scalars
+from ._bound import AbstractValue
+from ._checks import (
+    check_key,
+    check_state,
+    check_transition,
+    struct_of,
+    without_weak_types,
+)
+from ._compiled import jit
+from ._parametric import AbstractParametric
+from .fields import time_limit
+from .spaces import AbstractSpace, check_scalars, hold_scalars
+
+
+if TYPE_CHECKING:
+    from .rendering import Scene
 
 
 class AbstractState(eqx.Module):
@@ -33,10 +43,11 @@ class AbstractState(eqx.Module):
 State = TypeVar("State", bound=AbstractState)
 Action = TypeVar("Action")
 Observation = TypeVar("Observation")
+KeyLike = Key[Array, ""] | UInt32[Array, " words"]
 
 
 class Transition(NamedTuple, Generic[State]):
-    """What one step of the process leads to.
+    """One step of the process.
 
     - `state`: the next state.
     - `reward`: the reward, a scalar.
@@ -46,7 +57,7 @@ class Transition(NamedTuple, Generic[State]):
 
     state: State
     reward: Float[Array, ""]
-    terminated: Bool[Array, ""]
+    terminated: Bool[Array, ""] | bool = False
     info: dict[str, Any] = {}  # never mutated
 
     @classmethod
@@ -57,12 +68,12 @@ class Transition(NamedTuple, Generic[State]):
 class TimeStep(NamedTuple, Generic[State, Observation]):
     """What one step of the loop returns.
 
-    - `observation`, `state`: where the agent is now. At the end of an episode these
-        already belong to the next one.
+    - `observation`, `state`: where the agent is now. At the end of an episode those of
+        `step` already belong to the next one; those of `advance` never do.
     - `reward`: the reward of the transition.
     - `terminated`: whether the transition ended in a terminal state.
     - `truncated`: whether it reached the time limit. Both may be true.
-    - `info`: the transition's own information, and under `"final_observation"` the
+    - `info`: the transition's own information. `step` adds `"final_observation"`, the
         observation that the transition led to; at the end of an episode this is the
         one that the episode ended on.
     """
@@ -79,72 +90,145 @@ class TimeStep(NamedTuple, Generic[State, Observation]):
         return tuple  # As above.
 
 
-class _LoopMethod:
-    """A method that, bound to an environment, works with every transformation.
+class AbstractLoop(AbstractValue, Generic[State, Action, Observation]):
+    """`reset`, `advance` and `step`, for whatever has a first state and a next one.
 
-    Like Equinox's own bound methods it is a pytree, so that `eqx.filter_jit(env.step)`
-    traces the parameters. It can also be hashed, so that `jax.jit(env.step)` works,
-    which makes constants of them.
+    [`eqenvs.AbstractEnvironment`][] is one lane of it, [`eqenvs.VectorEnvironment`][]
+    is many.
     """
 
-    def __init__(self, function: Callable[..., Any]):
-        self.__wrapped__ = function
-        self.__doc__ = function.__doc__
+    @abc.abstractmethod
+    def observe(self, state: State) -> Observation:
+        """The observation of a state."""
 
-    def __get__(self, instance: Any, owner: type) -> Any:
-        if instance is None:
-            return self.__wrapped__
-        return _BoundLoopMethod(self.__wrapped__, instance)
+    @abc.abstractmethod
+    def _start(self, key: Key[Array, ""]) -> State:
+        """The first state of an episode."""
 
+    @abc.abstractmethod
+    def _advance(
+        self, key: Key[Array, ""], state: State, action: Action
+    ) -> TimeStep[State, Observation]:
+        """One transition, with the time limit and no reset."""
 
-@jtu.register_pytree_node_class
-class _BoundLoopMethod:
-    __slots__ = ("__weakref__", "env", "function")
-
-    def __init__(self, function: Callable[..., Any], env: Any):
-        self.function = function
-        self.env = env
+    @abc.abstractmethod
+    def _restart(
+        self, key: Key[Array, ""], ended: Bool[Array, "*lanes"], state: State
+    ) -> State:
+        """The first state of the next episode where one ended, `state` elsewhere."""
 
     @property
-    def __wrapped__(self) -> Callable[..., Any]:
-        return ft.partial(self.function, self.env)
+    @abc.abstractmethod
+    def _lane(self) -> "AbstractEnvironment":
+        """The environment of one lane."""
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.function(self.env, *args, **kwargs)
+    def reset(self, key: KeyLike) -> tuple[Observation, State]:
+        """Starts an episode.
 
-    def __hash__(self) -> int:
-        return hash((self.function, id(self.env)))
+        **Arguments:**
 
-    def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, _BoundLoopMethod)
-            and self.function is other.function
-            and self.env is other.env
-        )
+        - `key`: a JAX PRNG key: `jax.random.key(seed)`, or the raw words that
+            `jax.random.PRNGKey(seed)` returns.
 
-    def tree_flatten(self):
-        return (self.env,), self.function
+        **Returns:**
 
-    @classmethod
-    def tree_unflatten(cls, function: Any, children: Any) -> "_BoundLoopMethod":
-        return cls(function, *children)
+        The tuple `(observation, state)`.
+
+        **Raises:**
+
+        `TypeError` or `ValueError` if `key` is not one key.
+        """
+        return _reset(self, key)
+
+    def advance(
+        self, key: KeyLike, state: State, action: Any
+    ) -> TimeStep[State, Observation]:
+        """Takes one step and does not reset.
+
+        It is for whoever decides what happens at the end of an episode: a planner that
+        branches and returns, an evaluation of single episodes, another library's loop.
+        Going on from a terminal state is allowed and means nothing.
+
+        **Arguments:**
+
+        Those of `step`.
+
+        **Returns:**
+
+        A [`eqenvs.TimeStep`][], whose `observation` and `state` are what the transition
+        led to.
+
+        **Raises:**
+
+        As `step` does.
+        """
+        check_scalars(self._lane, action)
+        return _advance(self, key, state, hold_scalars(action))
+
+    def step(
+        self, key: KeyLike, state: State, action: Any
+    ) -> TimeStep[State, Observation]:
+        """Takes one step, and starts the next episode if this one is over.
+
+        **Arguments:**
+
+        - `key`: a JAX PRNG key, as for `reset`.
+        - `state`: the state to move on from.
+        - `action`: an element of `action_space`, as an array; a Python or NumPy
+            scalar will do where the space has a single number. An array outside the
+            space stands for the nearest element of it.
+
+        **Returns:**
+
+        A [`eqenvs.TimeStep`][].
+
+        **Raises:**
+
+        `TypeError` or `ValueError` if `key` is not one key, `state` is not a state of
+        this environment, `action` does not have the shape and dtype of `action_space`,
+        or is a Python or NumPy number outside a `Discrete` space.
+        """
+        check_scalars(self._lane, action)
+        return _step(self, key, state, hold_scalars(action))
 
 
-if TYPE_CHECKING:
-    _Function = TypeVar("_Function", bound=Callable[..., Any])
-
-    def _loop_method(function: _Function) -> _Function: ...
-
-else:
-    _loop_method = _LoopMethod
+@jit
+def _reset(loop: AbstractLoop, key: Any):
+    state = loop._start(check_key(key, "reset"))
+    return loop.observe(state), state
 
 
-class AbstractEnvironment(AbstractParametric, Generic[State, Action, Observation]):
+@jit
+def _advance(loop: AbstractLoop, key: Any, state: Any, action: Any):
+    return loop._advance(check_key(key, "advance"), state, action)
+
+
+@jit
+def _step(loop: AbstractLoop, key: Any, state: Any, action: Any) -> TimeStep[Any, Any]:
+    step, state = advance_and_restart(loop, check_key(key, "step"), state, action)
+    info = {**step.info, "final_observation": step.observation}
+    return step._replace(observation=loop.observe(state), state=state, info=info)
+
+
+def advance_and_restart(
+    loop: AbstractLoop, key: Key[Array, ""], state: Any, action: Any
+) -> tuple[TimeStep[Any, Any], Any]:
+    """Advances, then resets what ended: a step.
+
+    **Returns:**
+
+    The time step of `advance`, and the state to go on from.
+    """
+    step = loop._advance(key, state, action)
+    return step, loop._restart(key, step.terminated | step.truncated, step.state)
+
+
+class AbstractEnvironment(AbstractParametric, AbstractLoop[State, Action, Observation]):
     """A Markov decision process, as a value.
 
     The fields are the parameters of the process. A subclass gives `initial_state`,
     `transition`, `observe`, `action_space`, `observation_space` and the field
-    `max_steps`; it is final, and inherits `reset` and `step`.
+    `max_steps`; it is final, and inherits `reset`, `advance` and `step`.
 
     ```python
     env = CartPole(gravity=9.8)
@@ -156,6 +240,13 @@ class AbstractEnvironment(AbstractParametric, Generic[State, Action, Observation
     """
 
     max_steps: AbstractVar[Int32[Array, ""]]
+    # The fields of a state that are the task, for `Trial`: what several episodes in a
+    # row may have in common.
+    task_fields: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **kwargs: Any):
+        _describe_max_steps(cls)
+        super().__init_subclass__(**kwargs)
 
     # The process: what an author writes.
 
@@ -192,7 +283,7 @@ class AbstractEnvironment(AbstractParametric, Generic[State, Action, Observation
 
     @abc.abstractmethod
     def observe(self, state: State) -> Observation:
-        """What an agent sees of a state: a deterministic function of it.
+        """The observation of a state: a deterministic function of it.
 
         **Arguments:**
 
@@ -226,8 +317,26 @@ class AbstractEnvironment(AbstractParametric, Generic[State, Action, Observation
         """
         return state.time >= self.max_steps
 
-    def render(self, state: State) -> UInt8[Array, "height width 3"]:
-        """Draws a state.
+    def next_initial_state(self, key: Key[Array, ""], last_state: State) -> State:
+        """Draws the first state of an episode that follows another one.
+
+        Override it for what survives an episode: a task that is kept for several of
+        them, a curriculum, a counter.
+
+        **Arguments:**
+
+        - `key`: a JAX PRNG key.
+        - `last_state`: the state that the last episode ended in.
+
+        **Returns:**
+
+        A state; by default `initial_state(key)`.
+        """
+        del last_state
+        return self.initial_state(key)
+
+    def draw(self, state: State) -> "Scene":
+        """The picture of a state, as shapes.
 
         **Arguments:**
 
@@ -235,115 +344,78 @@ class AbstractEnvironment(AbstractParametric, Generic[State, Action, Observation
 
         **Returns:**
 
-        An RGB picture.
+        An [`eqenvs.rendering.Scene`][].
+
+        **Raises:**
+
+        `NotImplementedError` if the environment has no picture.
         """
         del state
         raise NotImplementedError(f"{type(self).__name__} has no picture.")
 
-    # The loop: written once.
-
-    @_loop_method
-    def reset(
-        self, key: Key[Array, ""] | UInt32[Array, " words"]
-    ) -> tuple[Observation, State]:
-        """Starts an episode.
+    def render(
+        self, state: State, size: int | tuple[int, int] = 256
+    ) -> UInt8[Array, "height width 3"]:
+        """Draws a state in pixels.
 
         **Arguments:**
 
-        - `key`: a JAX PRNG key: `jax.random.key(seed)`, or the raw words that
-            `jax.random.PRNGKey(seed)` returns.
+        - `state`: a state.
+        - `size`: height and width in pixels, or one number for both.
 
         **Returns:**
 
-        The tuple `(observation, state)`.
+        An RGB picture.
 
         **Raises:**
 
-        `TypeError` or `ValueError` if `key` is not one key.
+        `NotImplementedError` if the environment has no picture.
         """
-        return _reset(self, key)
+        scene = self.draw(state)
+        from .rendering import rasterize
 
-    @_loop_method
-    def step(
-        self,
-        key: Key[Array, ""] | UInt32[Array, " words"],
-        state: State,
-        action: Any,
+        return rasterize(scene, size)
+
+    # One lane of the loop.
+
+    def _start(self, key: Key[Array, ""]) -> State:
+        struct_of(self)
+        return without_weak_types(self.initial_state(key))
+
+    def _advance(
+        self, key: Key[Array, ""], state: State, action: Action
     ) -> TimeStep[State, Observation]:
-        """Takes one step, and starts the next episode if this one is over.
+        check_state(self, state, struct_of(self).state)
+        space = self.action_space
+        action = space.check(action, f"the action of {type(self).__name__}")
+        transition = self.transition(key, state, space.nearest(action))
+        state, reward, terminated, info = check_transition(self, transition, state)
+        observation = self.observe(state)
+        return TimeStep(
+            observation, state, reward, terminated, self.truncated(state), info
+        )
 
-        **Arguments:**
+    def _restart(
+        self, key: Key[Array, ""], ended: Bool[Array, ""], state: State
+    ) -> State:
+        return select(ended, next_state_after(self, key, state), state)
 
-        - `key`: a JAX PRNG key, as for `reset`.
-        - `state`: the state to move on from.
-        - `action`: an element of `action_space`, as an array; a Python or NumPy
-            scalar will do where the space has a single number.
-
-        **Returns:**
-
-        A [`eqenvs.TimeStep`][].
-
-        **Raises:**
-
-        `TypeError` or `ValueError` if `key` is not one key, `state` is not a state of
-        this environment, or `action` has not the shape and dtype of `action_space`.
-        """
-        return _step(self, key, state, hold_scalars(action))
-
-
-@jit
-def _reset(env: AbstractEnvironment, key: Any):
-    state = draw_initial_state(env, check_key(key, "reset"))
-    return env.observe(state), state
+    @property
+    def _lane(self) -> "AbstractEnvironment":
+        return self
 
 
-@jit
-def _step(
-    env: AbstractEnvironment, key: Any, state: Any, action: Any
-) -> TimeStep[Any, Any]:
-    key = check_key(key, "step")
-    initial_state = draw_initial_state(env, reset_key(key))
-    check_state(env, state, initial_state)
-    action = env.action_space.check(action, f"the action of {type(env).__name__}")
-    next_state, reward, terminated, truncated, info = advance(env, key, state, action)
-    state = select(terminated | truncated, initial_state, next_state)
-    info = {**info, "final_observation": env.observe(next_state)}
-    return TimeStep(env.observe(state), state, reward, terminated, truncated, info)
-
-
-def advance(
-    env: AbstractEnvironment[State, Action, Any],
-    key: Key[Array, ""],
-    state: State,
-    action: Action,
-) -> tuple[State, Float[Array, ""], Bool[Array, ""], Bool[Array, ""], dict[str, Any]]:
-    """One transition with the time limit applied, and no reset.
-
-    Returns the next state, the reward, `terminated`, `truncated` and the transition's
-    `info`.
-    """
-    next_state, reward, terminated, info = env.transition(key, state, action)
-    next_state = _without_weak_types(next_state)
-    reward = _scalar(env, "reward", reward, float)
-    terminated = _scalar(env, "terminated", terminated, bool)
-    return next_state, reward, terminated, env.truncated(next_state), info
-
-
-def draw_initial_state(
-    env: AbstractEnvironment[State, Any, Any], key: Key[Array, ""]
+def next_state_after(
+    env: AbstractEnvironment[State, Any, Any], key: Key[Array, ""], last_state: State
 ) -> State:
-    """`env.initial_state(key)`, with dtypes that do not depend on how it was made."""
-    return _without_weak_types(env.initial_state(key))
-
-
-def reset_key(key: Key[Array, ""]) -> Key[Array, ""]:
-    """The key for the initial state of the episode that may follow a step.
+    """The first state of the episode that follows one which ended in `last_state`.
 
     The transition gets the step's own key: counter-based generators draw their numbers
-    and derive their keys from the counters 0, 1, 2, ..., so that this last counter is
-    free, and neither side pays for a `split` that it does not need.
+    and derive their keys from the counters 0, 1, 2, ..., so that the last counter is
+    free for the reset, and neither side pays for a `split` that it does not need.
     """
-    return jr.fold_in(key, np.uint32(2**32 - 1))
+    key = jr.fold_in(key, np.uint32(2**32 - 1))
+    return without_weak_types(env.next_initial_state(key, last_state))
 
 
 def select(pred: Bool[Array, ""], on_true: State, on_false: State) -> State:
@@ -351,49 +423,17 @@ def select(pred: Bool[Array, ""], on_true: State, on_false: State) -> State:
     return jax.tree.map(lambda x, y: jax.lax.select(pred, x, y), on_true, on_false)
 
 
-def check_state(
-    env: AbstractEnvironment[State, Any, Any], state: Any, like: State
-) -> None:
-    """Raises unless `state` has the type, the shapes and the dtypes of `like`."""
-    name = type(env).__name__
-    if type(state) is not type(like):
-        raise TypeError(
-            f"the state of {name} must be a {type(like).__name__}; got "
-            f"{'a ' + type(state).__name__ if isinstance(state, eqx.Module) else state}"
-            "."
-        )
-    given, given_structure = jtu.tree_flatten_with_path(state)
-    wanted, wanted_structure = jtu.tree_flatten_with_path(like)
-    if given_structure != wanted_structure:
-        raise TypeError(
-            f"the state of {name} must have the structure of what `reset` returns, "
-            f"{wanted_structure}; got {given_structure}."
-        )
-    for (path, x), (_, y) in zip(given, wanted, strict=True):
-        leaf = f"`state{jtu.keystr(path)}` of {name}"
-        if not isinstance(x, jax.Array | np.ndarray):
-            raise TypeError(f"{leaf} must be an array of dtype {y.dtype}; got {x!r}.")
-        if x.shape != y.shape:
-            raise ValueError(
-                f"{leaf} must have the shape {y.shape}; got {x.shape}. (For a batch, "
-                "use `jax.vmap(env.step)` or `VectorEnvironment`.)"
-            )
-        if x.dtype != y.dtype:
-            raise TypeError(f"{leaf} must have the dtype {y.dtype}; got {x.dtype}.")
-
-
-def _without_weak_types(state: State) -> State:
-    # A weakly typed leaf would make a scan's carry change its type.
-    return jax.tree.map(
-        lambda x: jax.lax.convert_element_type(x, jnp.asarray(x).dtype), state
-    )
-
-
-def _scalar(env: AbstractEnvironment, name: str, value: Any, dtype: type) -> Array:
-    value = jnp.asarray(value, dtype)
-    if value.shape != ():
-        raise ValueError(
-            f"the {name} of {type(env).__name__}'s transition must be a scalar; got "
-            f"the shape {value.shape}."
-        )
-    return value
+def _describe_max_steps(cls: type) -> None:
+    """Describes a `max_steps` that was declared as a plain number or not at all."""
+    namespace = vars(cls)
+    annotations = namespace.get("__annotations__", {})
+    declared = namespace.get("max_steps", dataclasses.MISSING)
+    if isinstance(declared, dataclasses.Field) and "converter" not in declared.metadata:
+        declared = declared.default
+    elif declared is dataclasses.MISSING and "max_steps" not in annotations:
+        return
+    is_number = isinstance(declared, int | np.integer)
+    is_abstract = "AbstractVar" in repr(annotations.get("max_steps"))
+    if is_number or (declared is dataclasses.MISSING and not is_abstract):
+        cls.max_steps = time_limit(declared)  # pyright: ignore
+        cls.__annotations__ = {"max_steps": Int32[Array, ""], **annotations}

@@ -1,46 +1,146 @@
-"""Names for environments: `make("CartPole-v1")`."""
+"""Names for environments, and what is known of each: `make("CartPole-v1")`."""
 
+import dataclasses
 import difflib
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ._environment import AbstractEnvironment
-from ._parameters import unknown_parameter
+from ._parametric import unknown_parameter
 
 
-_registry: dict[str, str | Callable[..., AbstractEnvironment]] = {}
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EnvironmentSpec:
+    """What is known of a registered environment.
+
+    - `id`: its name, such as `"CartPole-v1"`.
+    - `entry_point`: a class or function that returns it, or where to import that from,
+        written `"package.module:Class"`.
+    - `family`: what it belongs to, such as `"classic control"`.
+    - `parameters`: the parameters that distinguish it from other ids of the same class.
+    - `solved_return`: the mean return of an episode that counts as solved; `None` where
+        nobody has said.
+    - `training`: for each algorithm by name, such as `"ppo"`, the settings that are
+        known to work; `"num_steps"` is how long to train.
+    - `frames_per_second`: how fast it is watched and played.
+    """
+
+    id: str
+    entry_point: str | Callable[..., AbstractEnvironment]
+    family: str = ""
+    parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    solved_return: float | None = None
+    training: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    frames_per_second: float = 15.0
+
+    @property
+    def factory(self) -> Callable[..., AbstractEnvironment]:
+        """The class or function behind the name, imported.
+
+        **Raises:**
+
+        `ImportError` if it cannot be imported.
+        """
+        if not isinstance(self.entry_point, str):
+            return self.entry_point
+        module, name = self.entry_point.split(":")
+        try:
+            return getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise ImportError(
+                f"the entry point {self.entry_point!r} of {self.id!r} cannot be "
+                f"imported: {error}."
+            ) from error
+
+    @property
+    def summary(self) -> str:
+        """The first line of the class's docstring."""
+        lines = (self.factory.__doc__ or "").strip().splitlines()
+        return lines[0] if lines else ""
+
+    def make(self, **parameters: Any) -> AbstractEnvironment:
+        """Makes the environment, as [`eqenvs.make`][] does.
+
+        **Arguments:**
+
+        - `**parameters`: the environment's parameters, as its class takes them.
+
+        **Returns:**
+
+        The environment.
+
+        **Raises:**
+
+        `TypeError` or `ValueError` if there is no such parameter, its value is not
+        allowed, or the entry point returns no environment.
+        """
+        factory = self.factory
+        allowed = inspect.signature(factory).parameters
+        if not any(p.kind is p.VAR_KEYWORD for p in allowed.values()):
+            for name in parameters:
+                if name not in allowed:
+                    raise TypeError(unknown_parameter(self.id, name, allowed))
+        env = factory(**{**self.parameters, **parameters})
+        if not isinstance(env, AbstractEnvironment):
+            raise TypeError(
+                f"the entry point of {self.id!r}, {self.entry_point!r}, must return an "
+                f"environment; it returned {env!r}."
+            )
+        return env
 
 
-def register(id: str, entry_point: str | Callable[..., AbstractEnvironment]) -> None:
+_registry: dict[str, EnvironmentSpec] = {}
+
+
+def register(
+    id: str, entry_point: str | Callable[..., AbstractEnvironment], **facts: Any
+) -> None:
     """Gives an environment a name that [`eqenvs.make`][] knows.
+
+    ```python
+    register("MyMaze-v0", MyMaze, family="mazes", solved_return=0.9)
+    ```
 
     **Arguments:**
 
     - `id`: the name, such as `"CartPole-v1"`.
     - `entry_point`: a class or function that returns an environment, or where to
         import it from, written `"package.module:Class"`.
+    - `**facts`: what else is known of it: the other fields of
+        [`eqenvs.EnvironmentSpec`][].
 
     **Raises:**
 
-    `ValueError` if the name is taken.
+    `TypeError` if the entry point is neither, or a class that is no environment, or
+    there is no such fact; `ValueError` if the name is taken.
     """
     if not isinstance(id, str) or not id:
         raise TypeError(f"an id must be a string that is not empty; got {id!r}.")
-    if not callable(entry_point) and not (
-        isinstance(entry_point, str) and entry_point.count(":") == 1
-    ):
+    is_path = isinstance(entry_point, str) and entry_point.count(":") == 1
+    if not callable(entry_point) and not is_path:
         raise TypeError(
             "an entry point must be a class, a function or a string of the form "
             f"'package.module:Class'; got {entry_point!r}."
         )
+    if isinstance(entry_point, type) and not issubclass(
+        entry_point, AbstractEnvironment
+    ):
+        raise TypeError(
+            "an entry point that is a class must be a subclass of "
+            f"`eqenvs.AbstractEnvironment`; got {entry_point!r}."
+        )
+    known = [field.name for field in dataclasses.fields(EnvironmentSpec)]
+    for name in facts:
+        if name not in known:
+            raise TypeError(unknown_parameter("EnvironmentSpec", name, known))
     if id in _registry:
         raise ValueError(
-            f"the id {id!r} is already registered, for {_registry[id]!r}. Choose "
-            "another."
+            f"the id {id!r} is already registered, for "
+            f"{_registry[id].entry_point!r}. Choose another."
         )
-    _registry[id] = entry_point
+    _registry[id] = EnvironmentSpec(id=id, entry_point=entry_point, **facts)
 
 
 def registered() -> tuple[str, ...]:
@@ -48,12 +148,20 @@ def registered() -> tuple[str, ...]:
     return tuple(_registry)
 
 
-def entry_point(id: str) -> Callable[..., AbstractEnvironment]:
-    """The class or function behind a name.
+def spec(id: str) -> EnvironmentSpec:
+    """What is known of an environment.
+
+    **Arguments:**
+
+    - `id`: one of [`eqenvs.registered`][]`()`, such as `"CartPole-v1"`.
+
+    **Returns:**
+
+    An [`eqenvs.EnvironmentSpec`][].
 
     **Raises:**
 
-    `ValueError` if there is no such name; the message has the nearest ones.
+    `ValueError` if there is no such id; the message has the nearest ones.
     """
     if id not in _registry:
         close = difflib.get_close_matches(str(id), _registry, n=3, cutoff=0.4)
@@ -66,11 +174,7 @@ def entry_point(id: str) -> Callable[..., AbstractEnvironment]:
             f"there is no environment with the id {id!r}.{hint} "
             "`eqenvs.registered()` returns all ids."
         )
-    found = _registry[id]
-    if isinstance(found, str):
-        module, name = found.split(":")
-        found = getattr(importlib.import_module(module), name)
-    return found
+    return _registry[id]
 
 
 def make(id: str, **parameters: Any) -> AbstractEnvironment:
@@ -90,10 +194,4 @@ def make(id: str, **parameters: Any) -> AbstractEnvironment:
     `ValueError` if there is no such id; `TypeError` or `ValueError` if there is no such
     parameter, or its value is not allowed.
     """
-    factory = entry_point(id)
-    allowed = inspect.signature(factory).parameters
-    if not any(p.kind is p.VAR_KEYWORD for p in allowed.values()):
-        for name in parameters:
-            if name not in allowed:
-                raise TypeError(unknown_parameter(id, name, allowed))
-    return factory(**parameters)
+    return spec(id).make(**parameters)

@@ -1,6 +1,7 @@
 """Playing a policy: trajectories, and the returns of whole episodes."""
 
 import functools as ft
+import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -12,20 +13,22 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int32, PyTree
 
-from ._checks import as_key, as_keys, check_count
-from ._environment import AbstractEnvironment
+from ._checks import as_key, as_keys, check_count, check_key
+from ._environment import AbstractEnvironment, advance_and_restart
 from ._vector import VectorEnvironment
 
 
 class Trajectory(NamedTuple):
     """Every step of a rollout; the leading axis is time.
 
-    - `observation`: what the agent saw.
-    - `action`: what it did.
-    - `reward`: what it was paid.
+    - `observation`: the observation that the policy acted on.
+    - `action`: its action.
+    - `reward`: the reward.
     - `terminated`, `truncated`: whether, and how, the episode ended there.
-    - `next_observation`: what the transition led to. Where an episode ended, this is
-        the observation that it ended on, not the first one of the next episode.
+    - `next_observation`: the observation that the transition led to. Where an episode
+        ended, this is the one that it ended on, not the first one of the next episode.
+    - `state`, `next_state`: the states of the two observations; `None` unless they were
+        asked for.
     """
 
     observation: PyTree[Array]
@@ -34,6 +37,8 @@ class Trajectory(NamedTuple):
     terminated: Bool[Array, "*shape"]
     truncated: Bool[Array, "*shape"]
     next_observation: PyTree[Array]
+    state: PyTree[Array] = None
+    next_state: PyTree[Array] = None
 
 
 class Rollout(NamedTuple):
@@ -44,7 +49,7 @@ class Rollout(NamedTuple):
     - `episode_length`: the number of its steps.
     - `finished`: whether it ended within the steps that were taken.
     - `state`: where each lane is at the end.
-    - `carry`: what each lane's policy carries at the end.
+    - `carry`: the carry of each lane's policy at the end.
     """
 
     trajectory: Trajectory | None
@@ -75,6 +80,7 @@ def rollout(
     num_envs: int | None = None,
     initial_carry: PyTree = None,
     store: bool = True,
+    states: bool = False,
 ) -> Rollout:
     """Plays a policy for a number of steps, with automatic reset.
 
@@ -91,15 +97,16 @@ def rollout(
     - `policy`: a callable `policy(key, observation) -> action`; with an
         `initial_carry`, `policy(key, observation, carry) -> (action, carry)`. `None`
         plays uniformly random actions. If it is a pytree, such as an `equinox.Module`,
-        then another one with other weights compiles nothing anew.
+        then changing its weights does not recompile.
     - `key`: a JAX PRNG key, or an integer to make one from by [`eqenvs.random.key`][].
         If it is an array of keys, then every array of the result gets a leading axis
         for them, and the part for each key is what that key alone gives.
     - `num_steps`: how many steps to take; by default the time limit, `env.max_steps`.
     - `num_envs`: how many lanes to play. If it is given, then arrays get an axis for
-        the lanes, behind that of time.
-    - `initial_carry`: what a recurrent policy starts an episode with.
+        the lanes, after that of time.
+    - `initial_carry`: the carry that a recurrent policy starts an episode with.
     - `store`: whether to return the trajectory.
+    - `states`: whether the trajectory has the states too, for example to draw them.
 
     **Returns:**
 
@@ -109,7 +116,7 @@ def rollout(
 
     `TypeError` or `ValueError` if an argument is not what is said above.
     """
-    _check_policy(policy)
+    _check_policy(policy, initial_carry)
     if num_steps is None:
         num_steps = _time_limit(env)
     check_count("num_steps", num_steps)
@@ -121,6 +128,7 @@ def rollout(
         num_steps=int(num_steps),
         num_envs=None if num_envs is None else int(num_envs),
         store=bool(store),
+        store_states=bool(states),
     )
     if keys.ndim == 0:
         return play(env, policy, keys, initial_carry)
@@ -152,7 +160,7 @@ def population_rollout(
 
     A [`eqenvs.Rollout`][], each of whose arrays has a leading axis for the population.
     """
-    _check_policy(policies)
+    _check_policy(policies, initial_carry)
     if not any(eqx.is_array(x) and x.ndim > 0 for x in jax.tree.leaves(policies)):
         raise ValueError(
             "policies must be a pytree whose arrays have a leading axis for the "
@@ -197,15 +205,30 @@ def evaluate(
     **Returns:**
 
     A [`eqenvs.Evaluation`][] of exactly that many episodes.
+
+    **Raises:**
+
+    `TypeError` or `ValueError` if an argument is not what is said above;
+    `RuntimeError` if an episode did not end within `env.max_steps` steps, as when a
+    transition forgets to count `time`. (Under `jax.jit`, its return is not a number.)
     """
-    _check_policy(policy)
+    _check_policy(policy, initial_carry)
     check_count("num_episodes", num_episodes)
     key = as_key(key, "evaluate")
-    return _evaluate(env, policy, key, initial_carry, num_episodes=int(num_episodes))
+    evaluation, finished = _evaluate(
+        env, policy, key, initial_carry, num_episodes=int(num_episodes)
+    )
+    if not isinstance(finished, jax.core.Tracer) and not np.all(np.asarray(finished)):
+        raise RuntimeError(
+            f"{int(np.sum(~np.asarray(finished)))} of {num_episodes} episodes of "
+            f"{type(env).__name__} did not end within max_steps={_time_limit(env)} "
+            "steps. Does `transition` return a state with `time=state.time + 1`?"
+        )
+    return evaluation
 
 
 class _Lanes(eqx.Module):
-    """Where every lane is in its rollout."""
+    """The progress of every lane, and of its first episode."""
 
     state: PyTree[Array]
     carry: PyTree[Array]
@@ -235,51 +258,67 @@ class _Player(eqx.Module):
             finished=jnp.zeros(num_envs, bool),
         )
 
-    def step(self, key: Any, lanes: _Lanes) -> tuple[_Lanes, Trajectory]:
+    def step(
+        self, key: Any, lanes: _Lanes, *, reset: bool
+    ) -> tuple[_Lanes, Trajectory]:
+        """Takes a step in every lane. Where an episode ends, the next one begins if
+        `reset`; otherwise the lane stays as it was when it finished."""
         policy_key, env_key = jr.split(key)
         # Made here, and not carried along from the step before: the compiler then
         # fuses it into what the policy does with it.
         observations = self.envs.observe(lanes.state)
         actions, carry = self._act(policy_key, observations, lanes.carry)
-        step = self.envs.step(env_key, lanes.state, actions)
-        ended = step.terminated | step.truncated
+        env_key = check_key(env_key, "step")
+        if reset:
+            step, state = advance_and_restart(self.envs, env_key, lanes.state, actions)
+            ended = step.terminated | step.truncated
+            carry = _where(ended, self.initial_carry, carry)
+        else:
+            step = self.envs.advance(env_key, lanes.state, actions)
+            ended = step.terminated | step.truncated
+            old, new = (lanes.state, lanes.carry), (step.state, carry)
+            state, carry = _where(lanes.finished, old, new)
         playing = ~lanes.finished
-        lanes = _Lanes(
-            state=step.state,
-            carry=self._start_carry_anew(ended, carry),
-            episode_return=lanes.episode_return + jnp.where(playing, step.reward, 0),
-            episode_length=lanes.episode_length + playing.astype(jnp.int32),
-            finished=lanes.finished | ended,
-        )
         trajectory = Trajectory(
             observation=observations,
             action=actions,
             reward=step.reward,
             terminated=step.terminated,
             truncated=step.truncated,
-            next_observation=step.info["final_observation"],
+            next_observation=step.observation,
+            state=lanes.state,
+            next_state=step.state,
+        )
+        lanes = _Lanes(
+            state=state,
+            carry=carry,
+            episode_return=lanes.episode_return + jnp.where(playing, step.reward, 0),
+            episode_length=lanes.episode_length + playing.astype(jnp.int32),
+            finished=lanes.finished | ended,
         )
         return lanes, trajectory
 
     def _act(self, key: Any, observations: PyTree, carry: PyTree) -> tuple[Any, Any]:
+        if self.policy is None:
+            return self.envs.sample_actions(key), carry
         lane_keys = jax.vmap(lambda lane: jr.fold_in(key, lane))(
             jnp.arange(self.envs.num_envs, dtype=jnp.uint32)
         )
-        if self.policy is None:
-            if self.envs.is_batched:
-                sample = eqx.filter_vmap(lambda env, key: env.action_space.sample(key))
-                return sample(self.envs.env, lane_keys), carry
-            return jax.vmap(self.envs.env.action_space.sample)(lane_keys), carry
         if self.initial_carry is None:
             return jax.vmap(self.policy)(lane_keys, observations), carry
-        return jax.vmap(self.policy)(lane_keys, observations, carry)
+        result = jax.vmap(self.policy)(lane_keys, observations, carry)
+        _check_carry(result, carry)
+        return result
 
-    def _start_carry_anew(self, ended: Bool[Array, " num_envs"], carry: PyTree):
-        def start_anew(initial, current):
-            pred = jnp.expand_dims(ended, tuple(range(1, current.ndim)))
-            return jnp.where(pred, initial, current)
 
-        return jax.tree.map(start_anew, self.initial_carry, carry)
+def _where(pred: Bool[Array, " num_envs"], on_true: PyTree, on_false: PyTree) -> PyTree:
+    """`jnp.where`, leaf by leaf and lane by lane. A leaf of `on_true` may be that of
+    one lane, which stands for all."""
+
+    def where(x: Any, y: Any) -> Any:
+        return jax.vmap(jax.lax.select)(pred, jnp.broadcast_to(x, y.shape), y)
+
+    return jax.tree.map(where, on_true, on_false)
 
 
 @eqx.filter_jit
@@ -292,13 +331,16 @@ def _rollout(
     num_steps: int,
     num_envs: int | None,
     store: bool,
+    store_states: bool,
 ) -> Rollout:
     envs = VectorEnvironment(env, 1 if num_envs is None else num_envs)
     player = _Player(envs, policy, initial_carry)
     reset_key, key = jr.split(key)
 
     def body(lanes, time):
-        lanes, trajectory = player.step(jr.fold_in(key, time), lanes)
+        lanes, trajectory = player.step(jr.fold_in(key, time), lanes, reset=True)
+        if not store_states:
+            trajectory = trajectory._replace(state=None, next_state=None)
         return lanes, trajectory if store else None
 
     times = jnp.arange(num_steps, dtype=jnp.uint32)
@@ -324,29 +366,66 @@ def _evaluate(
     initial_carry: PyTree,
     *,
     num_episodes: int,
-) -> Evaluation:
+) -> tuple[Evaluation, Bool[Array, " num_episodes"]]:
     player = _Player(VectorEnvironment(env, num_episodes), policy, initial_carry)
     reset_key, key = jr.split(key)
+    limit = jnp.max(env.max_steps).astype(jnp.uint32)
 
     def is_going_on(carry):
-        _, lanes = carry
-        return ~jnp.all(lanes.finished)
+        time, lanes = carry
+        return ~jnp.all(lanes.finished) & (time < limit)
 
     def body(carry):
         time, lanes = carry
-        lanes, _ = player.step(jr.fold_in(key, time), lanes)
-        return time + 1, lanes
+        lanes, _ = player.step(jr.fold_in(key, time), lanes, reset=False)
+        return time + jnp.uint32(1), lanes
 
     start = (jnp.uint32(0), player.start(reset_key))
     _, lanes = jax.lax.while_loop(is_going_on, body, start)
-    return Evaluation(lanes.episode_return, lanes.episode_length)
+    episode_return = jnp.where(lanes.finished, lanes.episode_return, jnp.nan)
+    return Evaluation(episode_return, lanes.episode_length), lanes.finished
 
 
-def _check_policy(policy: Any) -> None:
-    if policy is not None and not callable(policy):
+def _check_policy(policy: Any, initial_carry: PyTree) -> None:
+    if policy is None:
+        return
+    signature = "policy(key, observation) -> action"
+    arguments = (None, None)
+    if initial_carry is not None:
+        signature = "policy(key, observation, carry) -> (action, carry)"
+        arguments = (None, None, None)
+    if not callable(policy):
         raise TypeError(
-            "policy must be a callable `policy(key, observation) -> action`, or None "
-            f"for random actions; got {policy!r}."
+            f"policy must be a callable `{signature}`, or None for random actions; got "
+            f"{policy!r}."
+        )
+    try:
+        inspect.signature(policy).bind(*arguments)
+    except ValueError:  # has no signature
+        pass
+    except TypeError as error:
+        raise TypeError(
+            f"policy must be a callable `{signature}`; this "
+            f"{type(policy).__name__} cannot be called like that ({error}). A network "
+            "becomes a policy by a function around it, such as `lambda key, "
+            "observation: jnp.argmax(network(observation))`."
+        ) from None
+
+
+def _check_carry(result: Any, carry: PyTree) -> None:
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise TypeError(
+            "a policy with an initial_carry must return `(action, carry)`; got "
+            f"{result!r}."
+        )
+    given, wanted = (
+        jax.tree.map(lambda x: f"{x.dtype}{list(jnp.shape(x)[1:])}", x)
+        for x in (result[1], carry)
+    )
+    if given != wanted:
+        raise TypeError(
+            "the carry that a policy returns must be like its initial_carry, "
+            f"{wanted}; got {given}."
         )
 
 

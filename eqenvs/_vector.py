@@ -1,8 +1,8 @@
-"""Many environments at once, at the price of the resets that really happen."""
+"""Many environments at once, with only the resets that really happen."""
 
 import math
 from collections.abc import Callable
-from typing import Any, Generic
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -15,21 +15,20 @@ from jaxtyping import Array, Bool, Int32, Key, PyTree, UInt32
 from ._checks import check_count, check_key
 from ._environment import (
     AbstractEnvironment,
+    AbstractLoop,
     Action,
-    advance,
-    check_state,
-    draw_initial_state,
+    KeyLike,
+    next_state_after,
     Observation,
-    reset_key,
     select,
     State,
     TimeStep,
 )
-from ._jit import jit
-from .spaces import AbstractSpace
+from ._parametric import batch_axes, is_batched, map_leaves
+from .spaces import AbstractSpace, batch, hull
 
 
-class VectorEnvironment(eqx.Module, Generic[State, Action, Observation]):
+class VectorEnvironment(AbstractLoop[State, Action, Observation]):
     """`num_envs` copies of an environment, stepped together.
 
     Lane `i` of `step(key, states, actions)` is
@@ -38,9 +37,10 @@ class VectorEnvironment(eqx.Module, Generic[State, Action, Observation]):
     env.step(jax.random.fold_in(key, i), states[i], actions[i])
     ```
 
-    and likewise for `reset`. It is faster than `jax.vmap(env.step)`: initial states are
-    drawn for the lanes whose episode ended, not for all of them, and keys are derived
-    only where something is drawn from them.
+    and likewise for `reset` and `advance`: every leaf of what goes in and comes out has
+    a leading axis of size `num_envs`, but there is one key. It is faster than
+    `jax.vmap(env.step)`: initial states are drawn for the lanes whose episode ended,
+    not for all of them, and keys are derived only where something is drawn from them.
     """
 
     env: AbstractEnvironment[State, Action, Observation]
@@ -51,41 +51,67 @@ class VectorEnvironment(eqx.Module, Generic[State, Action, Observation]):
     ):
         """**Arguments:**
 
-        - `env`: an environment; or one whose leaves `equinox.filter_vmap` has given a
-            leading axis of size `num_envs`, so that every lane has its own parameters.
+        - `env`: an environment. Each of its leaves may have one more leading axis, of
+            size `num_envs`, for a different parameter in every lane: all of them as
+            `equinox.filter_vmap` makes it, or some as in
+            `eqx.tree_at(lambda env: env.gravity, env, gravities)`.
         - `num_envs`: the number of lanes, at least 1.
+
+        **Raises:**
+
+        `TypeError` or `ValueError` if an argument is not what is said above; the
+        message names the leaf.
         """
         if not isinstance(env, AbstractEnvironment):
             raise TypeError(f"env must be an environment; got {env!r}.")
         check_count("num_envs", num_envs)
-        if env.max_steps.ndim > 1 or env.max_steps.shape not in ((), (num_envs,)):
-            raise ValueError(
-                "the leaves of a batched env must have one leading axis, of size "
-                f"num_envs={num_envs}; those of this one have the leading axes "
-                f"{env.max_steps.shape}."
-            )
+        batch_axes(env, num_envs, "num_envs=")
         self.env = env
         self.num_envs = int(num_envs)
 
     @property
     def is_batched(self) -> bool:
-        """Whether every lane has its own parameters."""
-        return self.env.max_steps.ndim == 1
+        """Whether the lanes have parameters of their own."""
+        return is_batched(self._axes)
+
+    @property
+    def _axes(self) -> PyTree[int | None]:
+        return batch_axes(self.env, self.num_envs)
+
+    @property
+    def single_action_space(self) -> AbstractSpace:
+        """The action space of one lane; that of all lanes, where they differ."""
+        return self._single_space(lambda env: env.action_space)
+
+    @property
+    def single_observation_space(self) -> AbstractSpace:
+        """The observation space of one lane; that of all lanes, where they differ."""
+        return self._single_space(lambda env: env.observation_space)
 
     @property
     def action_space(self) -> AbstractSpace:
-        """The action space of one lane; for a batched `env`, its leaves are batched."""
-        return _of_env(self, lambda env: env.action_space)
+        """The space of the actions of all lanes together."""
+        return self._batch_space(lambda env: env.action_space)
 
     @property
     def observation_space(self) -> AbstractSpace:
-        """The observation space of one lane, likewise."""
-        return _of_env(self, lambda env: env.observation_space)
+        """The space of the observations of all lanes together."""
+        return self._batch_space(lambda env: env.observation_space)
 
-    def reset(
-        self, key: Key[Array, ""] | UInt32[Array, " words"]
-    ) -> tuple[Observation, State]:
-        """Starts an episode in every lane.
+    def _single_space(
+        self, get: Callable[[AbstractEnvironment], AbstractSpace]
+    ) -> AbstractSpace:
+        return hull(self._map_lanes(get)) if self.is_batched else get(self.env)
+
+    def _batch_space(
+        self, get: Callable[[AbstractEnvironment], AbstractSpace]
+    ) -> AbstractSpace:
+        if self.is_batched:
+            return batch(self._map_lanes(get), self.num_envs, is_batched=True)
+        return batch(get(self.env), self.num_envs)
+
+    def sample_actions(self, key: KeyLike) -> Action:
+        """Draws an action for every lane; lane `i` from `fold_in(key, i)`.
 
         **Arguments:**
 
@@ -93,82 +119,62 @@ class VectorEnvironment(eqx.Module, Generic[State, Action, Observation]):
 
         **Returns:**
 
-        The tuple `(observations, states)`, with a leading axis of size `num_envs`.
+        Actions, with a leading axis of size `num_envs`.
         """
-        return _reset(self, key)
+        key = check_key(key, "sample_actions")
+        return self._map_lanes(
+            lambda env, lane: env.action_space.sample(jr.fold_in(key, lane)),
+            _all_lanes(self),
+        )
 
-    def step(
-        self, key: Key[Array, ""] | UInt32[Array, " words"], states: State, actions: Any
+    def observe(self, state: State) -> Observation:
+        """The observations of the lanes.
+
+        **Arguments:**
+
+        - `state`: the states of the lanes, with a leading axis of size `num_envs`.
+
+        **Returns:**
+
+        Observations, likewise.
+        """
+        return self._map_lanes(lambda env, state: env.observe(state), state)
+
+    def _map_lanes(self, function: Callable[..., PyTree], *args: PyTree) -> PyTree:
+        """Maps `function(env, *args)` over the lanes."""
+        return eqx.filter_vmap(
+            function,
+            in_axes=(self._axes, *(eqx.if_array(0) for _ in args)),
+            axis_size=self.num_envs,
+        )(self.env, *args)
+
+    def _start(self, key: Key[Array, ""]) -> State:
+        return self._map_lanes(
+            lambda env, lane: env._start(jr.fold_in(key, lane)), _all_lanes(self)
+        )
+
+    def _advance(
+        self, key: Key[Array, ""], state: State, action: Action
     ) -> TimeStep[State, Observation]:
-        """Takes one step in every lane, and starts anew those that are over.
+        _check_lanes(self, "states", state)
+        _check_lanes(self, "actions", action)
+        return self._map_lanes(
+            lambda env, lane, *args: env._advance(jr.fold_in(key, lane), *args),
+            _all_lanes(self),
+            state,
+            action,
+        )
 
-        **Arguments:**
+    def _restart(
+        self, key: Key[Array, ""], ended: Bool[Array, " num_envs"], state: State
+    ) -> State:
+        if self.num_envs > _MIN_CHUNK and _draws_initial_state(self, key, state):
+            return _reset_ended_lanes(self, key, ended, state)
+        return _reset_all_lanes(self, key, ended, state)
 
-        - `key`: one JAX PRNG key.
-        - `states`: the states of the lanes, with a leading axis of size `num_envs`.
-        - `actions`: an action for every lane, likewise.
-
-        **Returns:**
-
-        A [`eqenvs.TimeStep`][], each of whose leaves has a leading axis of size
-        `num_envs`.
-        """
-        return _step(self, key, states, actions)
-
-    def observe(self, states: State) -> Observation:
-        """What is seen of the states of the lanes."""
-        return _map_lanes(self, lambda env, state: env.observe(state), states)
-
-
-def _of_env(
-    envs: VectorEnvironment, get: Callable[[AbstractEnvironment], AbstractSpace]
-) -> AbstractSpace:
-    return eqx.filter_vmap(get)(envs.env) if envs.is_batched else get(envs.env)
-
-
-def _map_lanes(
-    envs: VectorEnvironment, function: Callable[..., PyTree], *args: PyTree
-) -> PyTree:
-    """Maps `function(env, *args)` over the lanes."""
-    if envs.is_batched:
-        return eqx.filter_vmap(function)(envs.env, *args)
-    return jax.vmap(lambda *lane: function(envs.env, *lane))(*args)
-
-
-@jit
-def _reset(envs: VectorEnvironment, key: Any):
-    key = check_key(key, "reset")
-    states = _map_lanes(
-        envs,
-        lambda env, lane: draw_initial_state(env, jr.fold_in(key, lane)),
-        _all_lanes(envs),
-    )
-    return envs.observe(states), states
-
-
-@jit
-def _step(
-    envs: VectorEnvironment, key: Any, states: Any, actions: Any
-) -> TimeStep[Any, Any]:
-    key = check_key(key, "step")
-    _check_lanes(envs, "states", states)
-    _check_lanes(envs, "actions", actions)
-
-    def step_lane(env, lane, state, action):
-        check_state(env, state, jax.eval_shape(env.initial_state, key))
-        action = env.action_space.check(action, f"the action of {type(env).__name__}")
-        return advance(env, jr.fold_in(key, lane), state, action)
-
-    next_states, reward, terminated, truncated, info = _map_lanes(
-        envs, step_lane, _all_lanes(envs), states, actions
-    )
-    ended = terminated | truncated
-    if envs.num_envs > _MIN_CHUNK and _draws_initial_state(envs, key):
-        states = _reset_ended_lanes(envs, key, ended, next_states)
-    else:
-        states = _reset_all_lanes(envs, key, ended, next_states)
-    info = {**info, "final_observation": envs.observe(next_states)}
-    return TimeStep(envs.observe(states), states, reward, terminated, truncated, info)
+    @property
+    def _lane(self) -> AbstractEnvironment[State, Action, Observation]:
+        return self.env
 
 
 # The lanes whose episode ended get a new state in chunks of this part of all lanes, but
@@ -182,27 +188,39 @@ def _all_lanes(envs: VectorEnvironment) -> UInt32[Array, " num_envs"]:
     return jnp.arange(envs.num_envs, dtype=jnp.uint32)
 
 
-def _initial_states(
-    envs: VectorEnvironment, key: Key[Array, ""], lanes: UInt32[Array, " lanes"]
+def _next_states(
+    envs: VectorEnvironment,
+    key: Key[Array, ""],
+    lanes: UInt32[Array, " lanes"],
+    last_states: PyTree,
 ) -> PyTree:
-    """The states in which the next episodes of some of the lanes begin."""
+    """The states in which the next episodes of some of the lanes begin.
 
-    def draw(env, lane):
-        return draw_initial_state(env, reset_key(jr.fold_in(key, lane)))
+    **Arguments:**
 
-    if not envs.is_batched:
-        return jax.vmap(lambda lane: draw(envs.env, lane))(lanes)
-    leaves, rest = eqx.partition(envs.env, eqx.is_array)
-    leaves = jax.tree.map(lambda x: x.at[lanes].get(mode="clip"), leaves)
-    return eqx.filter_vmap(draw)(eqx.combine(leaves, rest), lanes)
+    - `envs`: as many environments as there are `lanes`.
+    - `key`: the key of the step.
+    - `lanes`: the numbers of the lanes.
+    - `last_states`: the states that the episodes there ended in.
+    """
+    return envs._map_lanes(
+        lambda env, lane, last_state: next_state_after(
+            env, jr.fold_in(key, lane), last_state
+        ),
+        lanes,
+        last_states,
+    )
 
 
-def _draws_initial_state(envs: VectorEnvironment, key: Key[Array, ""]) -> bool:
+def _draws_initial_state(
+    envs: VectorEnvironment, key: Key[Array, ""], states: PyTree
+) -> bool:
     """Whether an initial state is random at all."""
 
-    def draw(key):
-        lanes = _all_lanes(envs)
-        return _map_lanes(envs, lambda env, _: env.initial_state(key), lanes)
+    def draw(key: Any) -> PyTree:
+        return envs._map_lanes(
+            lambda env, state: env.next_initial_state(key, state), states
+        )
 
     jaxpr = jax.make_jaxpr(draw)(key).jaxpr
     return any(jaxpr.invars[0] in equation.invars for equation in jaxpr.eqns)
@@ -215,8 +233,8 @@ def _reset_all_lanes(
     states: PyTree,
 ) -> PyTree:
     """Replaces the states of the lanes that ended, having drawn one for every lane."""
-    initial_states = _initial_states(envs, key, _all_lanes(envs))
-    return jax.vmap(select)(ended, initial_states, states)
+    next_states = _next_states(envs, key, _all_lanes(envs), states)
+    return jax.vmap(select)(ended, next_states, states)
 
 
 @eqx.filter_custom_jvp
@@ -228,9 +246,9 @@ def _reset_ended_lanes(
 ) -> PyTree:
     """Replaces the states of the lanes that ended, having drawn only for those.
 
-    Random bits are most of what a step of a cheap environment costs on a CPU. An
-    accelerator has them for nothing, but not a loop whose length it has to ask for; and
-    a batch of such loops would all wait for the longest.
+    Random bits are most of what a step of a cheap environment costs on a CPU. On an
+    accelerator they are cheap, but a loop whose length the host has to ask for is not;
+    and a batch of such loops would all wait for the longest.
     """
     leaves, rest = eqx.partition(envs, eqx.is_array)
 
@@ -272,7 +290,17 @@ def _reset_in_chunks(
     def reset_chunk(carry):
         start, states = carry
         lanes = jax.lax.dynamic_slice_in_dim(ended_lanes, start, size)
-        chunk = _initial_states(envs, key, lanes.astype(jnp.uint32))
+
+        # The compiler drops the lookups that nothing depends on.
+        def take(x: Array) -> Array:
+            return x.at[lanes].get(mode="clip")
+
+        chunk = _next_states(
+            VectorEnvironment(map_leaves(take, envs.env, envs._axes), size),
+            key,
+            lanes.astype(jnp.uint32),
+            jax.tree.map(take, states),
+        )
 
         def write(i, states):
             return jax.tree.map(
@@ -283,11 +311,12 @@ def _reset_in_chunks(
                 chunk,
             )
 
-        end = jnp.minimum(size, count - start)
-        return start + size, jax.lax.fori_loop(0, end, write, states)
+        end = jnp.minimum(jnp.int32(size), count - start)
+        states = jax.lax.fori_loop(jnp.int32(0), end, write, states)
+        return start + jnp.int32(size), states
 
     return jax.lax.while_loop(
-        lambda carry: carry[0] < count, reset_chunk, (jnp.int32(0), states)
+        lambda carry: carry[0] < count, reset_chunk, (jnp.zeros_like(count), states)
     )[1]
 
 
@@ -305,8 +334,10 @@ def _true_indices(
         indices = jax.lax.dynamic_update_index_in_dim(indices, i, count, axis=0)
         return indices, count + mask[i].astype(jnp.int32)
 
-    indices = jnp.zeros(mask.size, jnp.int32)
-    return jax.lax.fori_loop(0, mask.size, visit, (indices, jnp.int32(0)))
+    # Made of the mask, so that they vary over the devices of a mesh where it does.
+    indices = jnp.where(mask, jnp.int32(0), jnp.int32(0))
+    start, stop = jnp.int32(0), jnp.int32(mask.size)
+    return jax.lax.fori_loop(start, stop, visit, (indices, indices[0]))
 
 
 def _check_lanes(envs: VectorEnvironment, name: str, tree: PyTree) -> None:

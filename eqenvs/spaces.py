@@ -5,6 +5,7 @@ bounds of a [`eqenvs.spaces.Box`][] are arrays, so they may depend on an environ
 parameters and be batched with them.
 """
 
+import functools as ft
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -17,10 +18,11 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Int32, Key, PyTree, Shaped
 
+from ._bound import AbstractValue
 from .random import below
 
 
-class AbstractSpace(eqx.Module):
+class AbstractSpace(AbstractValue):
     """A set of values, all with the same structure, shapes and dtypes."""
 
     def sample(self, key: Key[Array, ""]) -> PyTree[Array]:
@@ -60,6 +62,20 @@ class AbstractSpace(eqx.Module):
         """
         raise NotImplementedError
 
+    def nearest(self, value: PyTree[Array]) -> PyTree[Array]:
+        """The element of the space nearest to `value`, which has its shape and dtype.
+
+        **Arguments:**
+
+        - `value`: arrays, as `check` returns them.
+
+        **Returns:**
+
+        An element of the space, entry by entry the nearest; not a number where `value`
+        is none.
+        """
+        raise NotImplementedError
+
 
 class _Scalar(NamedTuple):
     """A number that was given as a Python or NumPy scalar, held as an array."""
@@ -84,6 +100,35 @@ def hold_scalars(value: PyTree[Any]) -> PyTree[Any]:
 
 
 _SCALAR_TYPES = (bool, int, float, np.generic)
+
+
+def check_scalars(env: Any, action: Any) -> None:
+    """Raises if `action` is a number outside of a space of integers.
+
+    Only Python and NumPy numbers are looked at: those of an array on a device would
+    have to be waited for.
+
+    **Arguments:**
+
+    - `env`: what has an `action_space`.
+    - `action`: an action, or several with a leading axis.
+    """
+    is_number = isinstance(action, int | np.integer) and not isinstance(action, bool)
+    if not is_number and not isinstance(action, np.ndarray):
+        return
+    if isinstance(action, np.ndarray) and action.dtype.kind not in "iu":
+        return
+    space = env.action_space
+    if isinstance(space, Discrete):
+        sizes: Any = space.n
+    elif isinstance(space, MultiDiscrete) and np.shape(action)[-1:] == space.shape:
+        sizes = np.asarray(space.nvec)
+    else:
+        return
+    if not np.all((np.asarray(action) >= 0) & (np.asarray(action) < sizes)):
+        raise ValueError(
+            f"the action of {type(env).__name__} must be in {space}; got {action}."
+        )
 
 
 def _check_array(
@@ -145,6 +190,9 @@ class Discrete(AbstractSpace):
     def check(self, value: Any, name: str = "value") -> Int32[Array, ""]:
         return _check_array(value, name, self, (), "iu").astype(jnp.int32)
 
+    def nearest(self, value: Int32[Array, ""]) -> Int32[Array, ""]:
+        return jax.lax.clamp(np.int32(0), value, np.int32(self.n - 1))
+
     def __repr__(self) -> str:
         return f"Discrete({self.n})"
 
@@ -169,6 +217,8 @@ class MultiDiscrete(AbstractSpace):
         return np.dtype(np.int32)
 
     def sample(self, key: Key[Array, ""]) -> Int32[Array, " entries"]:
+        if len(set(self.nvec)) == 1:
+            return below(key, self.nvec[0], self.shape)
         keys = jr.split(key, len(self.nvec))
         return jnp.stack([below(k, n) for k, n in zip(keys, self.nvec, strict=True)])
 
@@ -180,6 +230,10 @@ class MultiDiscrete(AbstractSpace):
 
     def check(self, value: Any, name: str = "value") -> Int32[Array, " entries"]:
         return _check_array(value, name, self, self.shape, "iu").astype(jnp.int32)
+
+    def nearest(self, value: Int32[Array, " entries"]) -> Int32[Array, " entries"]:
+        sizes = np.asarray(self.nvec, np.int32)
+        return jax.lax.clamp(np.zeros_like(sizes), value, sizes - 1)
 
     def __repr__(self) -> str:
         return f"MultiDiscrete({self.nvec})"
@@ -267,6 +321,9 @@ class Box(AbstractSpace):
         kinds = {"b": "b", "i": "iu", "u": "iu"}.get(kind, "f")
         return _check_array(value, name, self, self.shape, kinds).astype(self.dtype)
 
+    def nearest(self, value: Shaped[Array, "..."]) -> Shaped[Array, "..."]:
+        return value if self.dtype == bool else jnp.clip(value, self.low, self.high)
+
     def __repr__(self) -> str:
         def describe(bound: Any) -> str:
             if not eqx.is_array(bound) or isinstance(bound, jax.core.Tracer):
@@ -321,6 +378,9 @@ class Tuple(AbstractSpace):
             for i, (s, v) in enumerate(zip(self.spaces, value, strict=True))
         )
 
+    def nearest(self, value: tuple[PyTree[Array], ...]) -> tuple[PyTree[Array], ...]:
+        return tuple(s.nearest(v) for s, v in zip(self.spaces, value, strict=True))
+
     def __repr__(self) -> str:
         return f"Tuple({', '.join(map(repr, self.spaces))})"
 
@@ -353,9 +413,139 @@ class Dict(AbstractSpace):
             for key, space in self.spaces.items()
         }
 
+    def nearest(self, value: dict[str, PyTree[Array]]) -> dict[str, PyTree[Array]]:
+        return {key: space.nearest(value[key]) for key, space in self.spaces.items()}
+
     def __repr__(self) -> str:
         inside = ", ".join(f"{name!r}: {space}" for name, space in self.spaces.items())
         return f"Dict({{{inside}}})"
 
 
-__all__ = ["AbstractSpace", "Box", "Dict", "Discrete", "MultiDiscrete", "Tuple"]
+def flatten(space: AbstractSpace, value: PyTree[Array]) -> Float[Array, " size"]:
+    """An element of a space as one vector of real numbers.
+
+    **Arguments:**
+
+    - `space`: a space.
+    - `value`: an element of it.
+
+    **Returns:**
+
+    The numbers of a `Box`, row by row; a one-hot vector for an integer of a `Discrete`
+    or `MultiDiscrete` space; for a `Tuple` or `Dict`, those of its parts one after the
+    other, the latter in the order of their names.
+    """
+    match space:
+        case Box():
+            return jnp.ravel(value).astype(float)
+        case Discrete():
+            return jax.nn.one_hot(value, space.n)
+        case MultiDiscrete():
+            parts = [jax.nn.one_hot(value[i], n) for i, n in enumerate(space.nvec)]
+        case Tuple():
+            parts = [flatten(s, v) for s, v in zip(space.spaces, value, strict=True)]
+        case Dict():
+            parts = [flatten(space.spaces[k], value[k]) for k in sorted(space.spaces)]
+        case _:
+            raise TypeError(f"{space!r} cannot be flattened.")
+    return jnp.concatenate(parts)
+
+
+def flat_space(space: AbstractSpace) -> Box:
+    """The space of what [`eqenvs.spaces.flatten`][] returns.
+
+    **Arguments:**
+
+    - `space`: a space.
+
+    **Returns:**
+
+    A `Box` of vectors.
+    """
+
+    def bounds(space: AbstractSpace) -> tuple[Array, Array]:
+        match space:
+            case Box():
+                return flatten(space, space.low), flatten(space, space.high)
+            case Discrete():
+                return jnp.zeros(space.n), jnp.ones(space.n)
+            case MultiDiscrete():
+                return jnp.zeros(sum(space.nvec)), jnp.ones(sum(space.nvec))
+            case Tuple():
+                parts = list(space.spaces)
+            case Dict():
+                parts = [space.spaces[name] for name in sorted(space.spaces)]
+            case _:
+                raise TypeError(f"{space!r} cannot be flattened.")
+        lows, highs = zip(*map(bounds, parts), strict=True)
+        return jnp.concatenate(lows), jnp.concatenate(highs)
+
+    return Box(*bounds(space))
+
+
+def batch(
+    space: AbstractSpace, size: int, *, is_batched: bool = False
+) -> AbstractSpace:
+    """The space of `size` elements of a space, stacked, as Gymnasium's `batch_space`.
+
+    **Arguments:**
+
+    - `space`: a space.
+    - `size`: the size of the leading axis.
+    - `is_batched`: whether the leaves of `space` already have this axis, with bounds
+        of their own for each entry.
+
+    **Returns:**
+
+    A space of values with a leading axis: a `Box` for a `Box`, a `MultiDiscrete` for a
+    `Discrete`, a `Box` of integers for a `MultiDiscrete`; tuples and dictionaries of
+    these.
+    """
+    again = ft.partial(batch, size=size, is_batched=is_batched)
+    match space:
+        case Box():
+            shape = space.shape if is_batched else (size, *space.shape)
+            return Box(space.low, space.high, shape, space.dtype)
+        case Discrete():
+            return MultiDiscrete((space.n,) * size)
+        case MultiDiscrete():
+            last = np.asarray(space.nvec) - 1
+            return Box(0, last, (size, *space.shape), jnp.int32)
+        case Tuple():
+            return Tuple(tuple(map(again, space.spaces)))
+        case Dict():
+            return Dict({name: again(inner) for name, inner in space.spaces.items()})
+        case _:
+            raise TypeError(f"{space!r} cannot be batched.")
+
+
+def hull(space: AbstractSpace) -> AbstractSpace:
+    """The smallest space that has all elements of several spaces.
+
+    **Arguments:**
+
+    - `space`: spaces that differ in their bounds: one whose leaves have a leading axis.
+
+    **Returns:**
+
+    A space whose leaves have no leading axis.
+    """
+
+    def one(space: Any) -> Any:
+        low, high = jnp.min(space.low, axis=0), jnp.max(space.high, axis=0)
+        return Box(low, high, dtype=space.dtype)
+
+    return jax.tree.map(one, space, is_leaf=lambda x: isinstance(x, Box))
+
+
+__all__ = [
+    "AbstractSpace",
+    "Box",
+    "Dict",
+    "Discrete",
+    "MultiDiscrete",
+    "Tuple",
+    "batch",
+    "flat_space",
+    "flatten",
+]

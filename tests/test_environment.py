@@ -31,9 +31,7 @@ class WalkState(AbstractState):
 class RandomWalk(AbstractEnvironment[WalkState, Int32[Array, ""], Int32[Array, ""]]):
     """A walk on the integers that draws at every step, and ends at 3 in either way."""
 
-    max_steps: Int32[Array, ""] = eqx.field(
-        default=5, converter=eqenvs.parameters.Integer("Time limit.", minimum=1)
-    )
+    max_steps: Int32[Array, ""] = eqenvs.fields.time_limit(5)
 
     def initial_state(self, key):
         start = jr.randint(key, (), -1, 2, dtype=jnp.int32)

@@ -25,8 +25,9 @@ from jaxtyping import Array, Bool, Float, Int32, Key, PyTree
 
 from .._checks import as_key, check_count
 from .._environment import AbstractEnvironment
-from .._parameters import AbstractParametric, Count, Flag, Real
+from .._parametric import AbstractParametric
 from .._vector import VectorEnvironment
+from ..fields import count, flag, real
 from ._progress import Progress, show_progress
 from .networks import ActorCritic
 
@@ -90,78 +91,41 @@ class PPO(AbstractParametric):
     ```
     """
 
-    learning_rate: Float[Array, ""] = eqx.field(
-        default=1e-3, converter=Real("Step size of Adam at the beginning.", minimum=0)
+    learning_rate: Float[Array, ""] = real(
+        1e-3, "Step size of Adam at the beginning.", minimum=0
     )
-    discount: Float[Array, ""] = eqx.field(
-        default=0.99,
-        converter=Real("What a reward one step later is worth.", minimum=0, maximum=1),
+    discount: Float[Array, ""] = real(
+        0.99, "What a reward one step later is worth.", minimum=0, maximum=1
     )
-    gae_lambda: Float[Array, ""] = eqx.field(
-        default=0.95,
-        converter=Real(
-            "How far an advantage looks ahead before it trusts the critic.",
-            minimum=0,
-            maximum=1,
-        ),
+    gae_lambda: Float[Array, ""] = real(
+        0.95,
+        "How far an advantage looks ahead before it trusts the critic.",
+        minimum=0,
+        maximum=1,
     )
-    clip: Float[Array, ""] = eqx.field(
-        default=0.2,
-        converter=Real(
-            "How far from 1 the ratio of new to old probability may move.", minimum=0
-        ),
+    clip: Float[Array, ""] = real(
+        0.2, "How far from 1 the ratio of new to old probability may move.", minimum=0
     )
-    entropy_cost: Float[Array, ""] = eqx.field(
-        default=0.01, converter=Real("Weight of the entropy bonus.")
+    entropy_cost: Float[Array, ""] = real(0.01, "Weight of the entropy bonus.")
+    value_cost: Float[Array, ""] = real(0.5, "Weight of the critic's loss.")
+    max_gradient_norm: Float[Array, ""] = real(
+        0.5, "Gradients longer than this are shortened.", minimum=0
     )
-    value_cost: Float[Array, ""] = eqx.field(
-        default=0.5, converter=Real("Weight of the critic's loss.")
+    reward_scale: Float[Array, ""] = real(
+        1.0, "What rewards are multiplied with before learning from them."
     )
-    max_gradient_norm: Float[Array, ""] = eqx.field(
-        default=0.5,
-        converter=Real("Gradients longer than this are shortened.", minimum=0),
+    target_return: Float[Array, ""] = real(
+        float("inf"),
+        "Training ends early when the mean return of the last episodes gets here.",
+        finite=False,
     )
-    reward_scale: Float[Array, ""] = eqx.field(
-        default=1.0,
-        converter=Real("What rewards are multiplied with before learning from them."),
-    )
-    target_return: Float[Array, ""] = eqx.field(
-        default=float("inf"),
-        converter=Real(
-            "Training ends early when the mean return of the last episodes gets here."
-        ),
-    )
-    num_envs: int = eqx.field(
-        default=64,
-        static=True,
-        converter=Count("Number of environments played at once."),
-    )
-    rollout_steps: int = eqx.field(
-        default=64,
-        static=True,
-        converter=Count("Number of steps in each of them between updates."),
-    )
-    num_epochs: int = eqx.field(
-        default=4,
-        static=True,
-        converter=Count("How often an update goes through what was collected."),
-    )
-    num_minibatches: int = eqx.field(
-        default=8,
-        static=True,
-        converter=Count("Number of pieces that it does so in."),
-    )
-    hidden_width: int = eqx.field(
-        default=64, static=True, converter=Count("Width of the hidden layers.")
-    )
-    hidden_depth: int = eqx.field(
-        default=2, static=True, converter=Count("Number of hidden layers.", minimum=0)
-    )
-    anneal: bool = eqx.field(
-        default=True,
-        static=True,
-        converter=Flag("Whether the step size falls linearly to zero."),
-    )
+    num_envs: int = count(64, "Number of environments played at once.")
+    rollout_steps: int = count(64, "Number of steps in each of them between updates.")
+    num_epochs: int = count(4, "How often an update goes through what was collected.")
+    num_minibatches: int = count(8, "Number of pieces that it does so in.")
+    hidden_width: int = count(64, "Width of the hidden layers.")
+    hidden_depth: int = count(2, "Number of hidden layers.", minimum=0)
+    anneal: bool = flag(True, "Whether the step size falls linearly to zero.")
 
     def __check_init__(self):
         batch_size = self.num_envs * self.rollout_steps

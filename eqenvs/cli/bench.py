@@ -12,7 +12,7 @@ import tyro
 
 from .._checks import check_count
 from .._files import write_safely
-from .._registry import entry_point, make, registered
+from .._registry import make, registered, spec
 from . import _measure
 from ._measure import WAYS
 
@@ -41,7 +41,7 @@ class Bench:
         for name in ("num_envs", "num_steps", "repeats"):
             check_count(name, getattr(self, name))
         for id in self.ids:
-            entry_point(id)
+            spec(id)
         self.output.mkdir(parents=True, exist_ok=True)
         jax.config.update("jax_enable_compilation_cache", False)
         results: dict[str, Any] = {

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import tyro
 
-from .._parameters import describe_default, parameters_of
-from .._registry import entry_point
+from .._parametric import described_fields
+from .._registry import spec
 
 
 @dataclass
@@ -17,15 +17,14 @@ class Info:
     """Which environment, such as CartPole-v1."""
 
     def run(self) -> None:
-        cls = entry_point(self.id)
+        cls = spec(self.id).factory
         doc = (cls.__doc__ or "").partition("**Arguments:**")[0].strip()
         print(f"{self.id}: {doc}")
         if not isinstance(cls, type):
             return
         print("\nParameters:")
-        for name, field in parameters_of(cls).items():
-            parameter = field.metadata["converter"]
+        for name, field in described_fields(cls).items():
+            parameter = field.parameter
             unit = f" [{parameter.unit}]" if parameter.unit else ""
-            default = describe_default(field)
-            print(f"  {name} = {default}{unit}")
+            print(f"  {name} = {field.default_text}{unit}")
             print(f"      {parameter.description} ({parameter.allowed})")

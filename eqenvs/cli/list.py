@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .._registry import entry_point, registered
+from .._registry import registered, spec
 
 
 @dataclass
@@ -11,5 +11,4 @@ class List:
 
     def run(self) -> None:
         for id in registered():
-            summary = (entry_point(id).__doc__ or "").strip().splitlines()
-            print(f"{id:26} {summary[0] if summary else ''}".rstrip())
+            print(f"{id:26} {spec(id).summary}".rstrip())

@@ -1,16 +1,19 @@
-"""What all wrappers have in common.
+"""Base classes of wrappers.
 
 A wrapper makes another decision process out of an environment: it is an environment
-itself, with its own `initial_state`, `transition`, `observe` and spaces. It inherits
-`reset` and `step`, so that the time limit and the automatic reset are right by
+itself, with its own states, transitions, observations and spaces. It inherits `reset`,
+`advance` and `step`, so that the time limit and the automatic reset are right by
 themselves.
 """
 
 import abc
-from typing import Any, Generic, TypeVar
+import dataclasses
+from typing import Any, Generic, TYPE_CHECKING, TypeVar
 
+import jax.random as jr
+import numpy as np
 from equinox import AbstractVar
-from jaxtyping import Array, Int32, UInt8
+from jaxtyping import Array, Bool, Float, Int32, Key, PyTree
 
 from .._environment import (
     AbstractEnvironment,
@@ -18,24 +21,44 @@ from .._environment import (
     Action,
     Observation,
     State,
+    Transition,
 )
-from .._parameters import AbstractParameter
+from ..spaces import AbstractSpace
+
+
+if TYPE_CHECKING:
+    from ..rendering import Scene
 
 
 InnerState = TypeVar("InnerState", bound=AbstractState)
 
 
-class Wrapped(AbstractParameter):
-    """The environment that a wrapper wraps."""
+class AbstractWrapperState(AbstractState, Generic[InnerState]):
+    """A state of a wrapper: that of `env`, `inner`, and what the wrapper remembers.
 
-    @property
-    def allowed(self) -> str:
-        return "an environment"
+    There is one clock, that of `inner`.
+    """
 
-    def __call__(self, value: Any) -> Any:
-        if not isinstance(value, AbstractEnvironment):
-            raise TypeError(f"{self.name} must be {self.allowed}; got {value!r}.")
-        return value
+    inner: AbstractVar[InnerState]
+
+    if TYPE_CHECKING:
+        time: Int32[Array, ""] = dataclasses.field(init=False)  # pyright: ignore
+
+    else:
+
+        @property
+        def time(self) -> Int32[Array, "..."]:
+            return self.inner.time
+
+
+class _Forwarded:
+    """An attribute of the wrapped environment, unless the wrapper has its own field."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        return self if instance is None else getattr(instance.env, self.name)
 
 
 class AbstractWrapper(
@@ -44,10 +67,28 @@ class AbstractWrapper(
 ):
     """An environment made out of another one, `env`.
 
-    The time limit and the picture are those of `env`.
+    A subclass has the field `env: AbstractEnvironment = fields.environment()`, and says
+    how a state of the wrapper is made of one of `env` (`wrap`) and contains it
+    (`inner_state`). Spaces, observation, time limit and picture are those of `env`
+    unless it overrides them, and so is where the next episode begins.
     """
 
     env: AbstractVar[AbstractEnvironment[InnerState, Any, Any]]
+    max_steps = _Forwarded()  # pyright: ignore
+
+    @abc.abstractmethod
+    def wrap(self, key: Key[Array, ""], inner: InnerState) -> State:
+        """The state of the wrapper in which an episode begins.
+
+        **Arguments:**
+
+        - `key`: a JAX PRNG key, from which `inner` was not drawn.
+        - `inner`: the state of `env` in which it begins.
+
+        **Returns:**
+
+        A state of the wrapper.
+        """
 
     @abc.abstractmethod
     def inner_state(self, state: State) -> InnerState:
@@ -62,14 +103,152 @@ class AbstractWrapper(
         A state of `env`.
         """
 
-    @property
-    def max_steps(  # pyright: ignore[reportIncompatibleVariableOverride]
-        self,
-    ) -> Int32[Array, ""]:
-        return self.env.max_steps
+    def initial_state(self, key: Key[Array, ""]) -> State:
+        return self.wrap(self.own_key(key), self.env.initial_state(key))
 
-    def truncated(self, state: State) -> Any:
+    def next_initial_state(self, key: Key[Array, ""], last_state: State) -> State:
+        inner = self.env.next_initial_state(key, self.inner_state(last_state))
+        return self.wrap(self.own_key(key), inner)
+
+    def own_key(self, key: Key[Array, ""]) -> Key[Array, ""]:
+        """A key for what the wrapper itself draws.
+
+        `env` draws from `key`, so that a wrapper which changes nothing gives the same
+        episodes as `env`.
+
+        **Arguments:**
+
+        - `key`: the key of a reset or of a transition.
+
+        **Returns:**
+
+        A key that neither `env` nor another wrapper in it draws from.
+        """
+        depth, env = 0, self.env
+        while isinstance(env, AbstractWrapper):
+            depth, env = depth + 1, env.env
+        return jr.fold_in(key, np.uint32(2**31 - 1 - depth))
+
+    def observe(self, state: State) -> Observation:
+        return self.env.observe(self.inner_state(state))
+
+    @property
+    def action_space(self) -> AbstractSpace:
+        return self.env.action_space
+
+    @property
+    def observation_space(self) -> AbstractSpace:
+        return self.env.observation_space
+
+    def truncated(self, state: State) -> Bool[Array, ""]:
         return self.env.truncated(self.inner_state(state))
 
-    def render(self, state: State) -> UInt8[Array, "height width 3"]:
-        return self.env.render(self.inner_state(state))
+    def draw(self, state: State) -> "Scene":
+        return self.env.draw(self.inner_state(state))
+
+
+class AbstractStatelessWrapper(
+    AbstractWrapper[State, Action, Observation, State],
+    Generic[State, Action, Observation],
+):
+    """A wrapper whose states are those of `env`."""
+
+    task_fields = _Forwarded()  # pyright: ignore
+
+    def wrap(self, key: Key[Array, ""], inner: State) -> State:
+        del key
+        return inner
+
+    def inner_state(self, state: State) -> State:
+        return state
+
+    def initial_state(self, key: Key[Array, ""]) -> State:
+        return self.env.initial_state(key)
+
+    def next_initial_state(self, key: Key[Array, ""], last_state: State) -> State:
+        return self.env.next_initial_state(key, last_state)
+
+    def transition(
+        self, key: Key[Array, ""], state: State, action: Action
+    ) -> Transition[State]:
+        return self.env.transition(key, state, action)
+
+
+class AbstractObservationWrapper(
+    AbstractStatelessWrapper[State, Action, Observation],
+    Generic[State, Action, Observation],
+):
+    """An environment with other observations.
+
+    A subclass gives `transform_observation` and `observation_space`.
+    """
+
+    @abc.abstractmethod
+    def transform_observation(self, observation: PyTree[Array]) -> Observation:
+        """The observation of the wrapper, made of that of `env`.
+
+        **Arguments:**
+
+        - `observation`: an element of `env.observation_space`.
+
+        **Returns:**
+
+        An element of `observation_space`.
+        """
+
+    def observe(self, state: State) -> Observation:
+        return self.transform_observation(self.env.observe(state))
+
+
+class AbstractActionWrapper(
+    AbstractStatelessWrapper[State, Action, Observation],
+    Generic[State, Action, Observation],
+):
+    """An environment with other actions.
+
+    A subclass gives `transform_action` and `action_space`.
+    """
+
+    @abc.abstractmethod
+    def transform_action(self, action: Action) -> PyTree[Array]:
+        """The action of `env` that an action of the wrapper stands for.
+
+        **Arguments:**
+
+        - `action`: an element of `action_space`.
+
+        **Returns:**
+
+        An element of `env.action_space`.
+        """
+
+    def transition(
+        self, key: Key[Array, ""], state: State, action: Action
+    ) -> Transition[State]:
+        return self.env.transition(key, state, self.transform_action(action))
+
+
+class AbstractRewardWrapper(
+    AbstractStatelessWrapper[State, Action, Observation],
+    Generic[State, Action, Observation],
+):
+    """An environment with other rewards. A subclass gives `transform_reward`."""
+
+    @abc.abstractmethod
+    def transform_reward(self, reward: Float[Array, ""]) -> Float[Array, ""]:
+        """The reward of the wrapper, made of that of `env`.
+
+        **Arguments:**
+
+        - `reward`: a scalar.
+
+        **Returns:**
+
+        A scalar.
+        """
+
+    def transition(
+        self, key: Key[Array, ""], state: State, action: Action
+    ) -> Transition[State]:
+        transition = Transition(*self.env.transition(key, state, action))
+        return transition._replace(reward=self.transform_reward(transition.reward))

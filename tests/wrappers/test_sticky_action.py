@@ -148,9 +148,7 @@ def test_the_loop():
 def test_batches_of_probabilities_and_gradients():
     envs = eqx.filter_vmap(lambda p: StickyAction(Pendulum(), p))(jnp.array([0.0, 1.0]))
     _, state = Pendulum().reset(jr.key(0))
-    state = eqenvs.wrappers.StickyActionState(
-        inner=state, last_action=jnp.zeros(1), time=state.time
-    )
+    state = eqenvs.wrappers.StickyActionState(inner=state, last_action=jnp.zeros(1))
     axes = (eqx.if_array(0), None, None, None)
     step = eqx.filter_vmap(StickyAction.step, in_axes=axes)
     action = jnp.ones(1)

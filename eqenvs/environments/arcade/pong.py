@@ -16,13 +16,12 @@ the right one may also follow the ball by itself.
 import functools as ft
 from typing import Literal
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Int32, Key, UInt8
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
-from ..._parameters import Choice, Count, Integer, Real
+from ...fields import choice, count, real, time_limit
 from ...spaces import Box, Discrete, MultiDiscrete
 
 
@@ -75,47 +74,26 @@ class Pong(
     [batch_pong_poc](https://github.com/BlackHC/batch_pong_poc).
     """
 
-    ball_speed: Float[Array, ""] = eqx.field(
-        default=1.0,
-        converter=Real("Horizontal speed of the ball.", unit="columns per step"),
+    ball_speed: Float[Array, ""] = real(
+        1.0, "Horizontal speed of the ball.", unit="columns per step"
     )
-    max_row_speed: Float[Array, ""] = eqx.field(
-        default=3.0,
-        converter=Real(
-            "Greatest vertical speed of the ball.", unit="rows per step", minimum=0
-        ),
+    max_row_speed: Float[Array, ""] = real(
+        3.0, "Greatest vertical speed of the ball.", unit="rows per step", minimum=0
     )
-    paddle_speed: Float[Array, ""] = eqx.field(
-        default=1.0,
-        converter=Real("Speed of a paddle.", unit="rows per step", minimum=0),
+    paddle_speed: Float[Array, ""] = real(
+        1.0, "Speed of a paddle.", unit="rows per step", minimum=0
     )
-    max_steps: Int32[Array, ""] = eqx.field(
-        default=1000,
-        converter=Integer(
-            "Number of steps after which an episode is truncated.", minimum=1
-        ),
+    max_steps: Int32[Array, ""] = time_limit(1000)
+    width: int = count(40, "Columns of the screen.", minimum=4)
+    height: int = count(30, "Rows of the screen.", minimum=2)
+    paddle_half_height: int = count(
+        2, "Rows of a paddle above its middle, and below it."
     )
-    width: int = eqx.field(
-        default=40, static=True, converter=Count("Columns of the screen.", minimum=4)
-    )
-    height: int = eqx.field(
-        default=30, static=True, converter=Count("Rows of the screen.", minimum=2)
-    )
-    paddle_half_height: int = eqx.field(
-        default=2,
-        static=True,
-        converter=Count("Rows of a paddle above its middle, and below it."),
-    )
-    right_player: Literal["tracker", "copy", "agent"] = eqx.field(
-        default="tracker",
-        static=True,
-        converter=Choice(
-            "Who moves the right paddle: a program that follows the ball, a copy of "
-            "the left paddle's action, or the agent.",
-            "tracker",
-            "copy",
-            "agent",
-        ),
+    right_player: Literal["tracker", "copy", "agent"] = choice(
+        "tracker",
+        "Who moves the right paddle: a program that follows the ball, a copy of "
+        "the left paddle's action, or the agent.",
+        options=("tracker", "copy", "agent"),
     )
 
     def initial_state(self, key: Key[Array, ""]) -> PongState:

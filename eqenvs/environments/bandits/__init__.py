@@ -1,3 +1,4 @@
+from ..._registry import register
 from .bernoulli_bandit import (
     BernoulliBandit as BernoulliBandit,
     BernoulliBanditState as BernoulliBanditState,
@@ -6,3 +7,7 @@ from .gaussian_bandit import (
     GaussianBandit as GaussianBandit,
     GaussianBanditState as GaussianBanditState,
 )
+
+
+for _class in (BernoulliBandit, GaussianBandit):
+    register(f"{_class.__name__}-misc", _class, family="bandits", frames_per_second=4.0)

@@ -16,13 +16,12 @@ The paper's easy, medium and hard dependent bandits are `kind="dependent"` with 
 
 from typing import Literal
 
-import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
-from ..._parameters import Choice, Count, Flag, Integer, Real
+from ...fields import choice, count, flag, real, time_limit
 from ...spaces import Box, Discrete
 from ._pull import observe_pull, space_of_pulls
 
@@ -66,40 +65,24 @@ class BernoulliBandit(
     **Source:** Wang et al. (2017), as in minimal-meta-rl.
     """  # noqa: E501
 
-    reward_probability: Float[Array, ""] = eqx.field(
-        default=0.1,
-        converter=Real(
-            "How often one of the arms of a dependent bandit pays.",
-            minimum=0,
-            maximum=1,
-        ),
+    reward_probability: Float[Array, ""] = real(
+        0.1,
+        "How often one of the arms of a dependent bandit pays.",
+        minimum=0,
+        maximum=1,
     )
-    max_steps: Int32[Array, ""] = eqx.field(
-        default=100,
-        converter=Integer(
-            "Number of steps after which an episode is truncated.", minimum=1
-        ),
+    max_steps: Int32[Array, ""] = time_limit(100)
+    kind: Literal["dependent", "dependent-uniform", "independent"] = choice(
+        "dependent",
+        "How the arms' probabilities are drawn.",
+        options=("dependent", "dependent-uniform", "independent"),
     )
-    kind: Literal["dependent", "dependent-uniform", "independent"] = eqx.field(
-        default="dependent",
-        static=True,
-        converter=Choice(
-            "How the arms' probabilities are drawn.",
-            "dependent",
-            "dependent-uniform",
-            "independent",
-        ),
+    num_arms: int = count(2, "Number of arms; dependent bandits have 2.")
+    normalize_time: bool = flag(
+        True, "Whether the time that is seen runs from -1 to 1."
     )
-    num_arms: int = eqx.field(
-        default=2,
-        static=True,
-        converter=Count("Number of arms; dependent bandits have 2."),
-    )
-    normalize_time: bool = eqx.field(
-        default=True,
-        static=True,
-        converter=Flag("Whether the time that is seen runs from -1 to 1."),
-    )
+
+    task_fields = ("reward_probabilities",)
 
     def __check_init__(self):
         if self.kind != "independent" and self.num_arms != 2:

@@ -13,13 +13,12 @@ the same author's https://github.com/RobertTLange/minimal-meta-rl (`bandits/`).
 
 import math
 
-import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
-from ..._parameters import Flag, Integer, Real
+from ...fields import flag, real, time_limit
 from ...spaces import Box, Discrete
 from ._pull import observe_pull, space_of_pulls
 
@@ -59,32 +58,21 @@ class GaussianBandit(
     **Source:** Lange & Sprekeler (2022).
     """  # noqa: E501
 
-    prior_mean: Float[Array, ""] = eqx.field(
-        default=-1.0, converter=Real("Mean, over episodes, of the mean of arm 1.")
+    prior_mean: Float[Array, ""] = real(
+        -1.0, "Mean, over episodes, of the mean of arm 1."
     )
-    prior_scale: Float[Array, ""] = eqx.field(
-        default=1.0,
-        converter=Real(
-            "Standard deviation, over episodes, of the mean of arm 1 (σ_p).", minimum=0
-        ),
+    prior_scale: Float[Array, ""] = real(
+        1.0, "Standard deviation, over episodes, of the mean of arm 1 (σ_p).", minimum=0
     )
-    reward_scale: Float[Array, ""] = eqx.field(
-        default=0.1,
-        converter=Real(
-            "Standard deviation of a pull of arm 1 within an episode (σ_l).", minimum=0
-        ),
+    reward_scale: Float[Array, ""] = real(
+        0.1, "Standard deviation of a pull of arm 1 within an episode (σ_l).", minimum=0
     )
-    max_steps: Int32[Array, ""] = eqx.field(
-        default=100,
-        converter=Integer(
-            "Number of steps after which an episode is truncated.", minimum=1
-        ),
+    max_steps: Int32[Array, ""] = time_limit(100)
+    normalize_time: bool = flag(
+        True, "Whether the time that is seen runs from -1 to 1."
     )
-    normalize_time: bool = eqx.field(
-        default=True,
-        static=True,
-        converter=Flag("Whether the time that is seen runs from -1 to 1."),
-    )
+
+    task_fields = ("mean",)
 
     def initial_state(self, key: Key[Array, ""]) -> GaussianBanditState:
         return GaussianBanditState(

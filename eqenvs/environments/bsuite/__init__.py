@@ -1,3 +1,4 @@
+from ..._registry import register
 from .catch import Catch as Catch, CatchState as CatchState
 from .deep_sea import DeepSea as DeepSea, DeepSeaState as DeepSeaState
 from .discounting_chain import (
@@ -20,3 +21,19 @@ from .umbrella_chain import (
     UmbrellaChain as UmbrellaChain,
     UmbrellaChainState as UmbrellaChainState,
 )
+
+
+register(
+    "Catch-bsuite", Catch, family="bsuite", solved_return=1.0, frames_per_second=8.0
+)
+register(
+    "DeepSea-bsuite",
+    DeepSea,
+    family="bsuite",
+    solved_return=0.99,
+    frames_per_second=6.0,
+)
+for _class in (MemoryChain, UmbrellaChain, DiscountingChain, MNISTBandit, SimpleBandit):
+    register(
+        f"{_class.__name__}-bsuite", _class, family="bsuite", frames_per_second=4.0
+    )

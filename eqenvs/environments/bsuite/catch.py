@@ -12,12 +12,11 @@ https://github.com/google-deepmind/bsuite).
    it lands on the paddle and of -1 if it does not.
 """
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
-from ..._parameters import Count, Integer
+from ...fields import count, time_limit
 from ...random import below
 from ...spaces import Box, Discrete
 
@@ -53,18 +52,9 @@ class Catch(
     **Source:** bsuite 0.3.6, `bsuite/environments/catch.py`.
     """
 
-    rows: int = eqx.field(
-        default=10, static=True, converter=Count("Height of the board.", minimum=2)
-    )
-    columns: int = eqx.field(
-        default=5, static=True, converter=Count("Width of the board.")
-    )
-    max_steps: Int32[Array, ""] = eqx.field(
-        default=1000,
-        converter=Integer(
-            "Number of steps after which an episode is truncated.", minimum=1
-        ),
-    )
+    rows: int = count(10, "Height of the board.", minimum=2)
+    columns: int = count(5, "Width of the board.")
+    max_steps: Int32[Array, ""] = time_limit(1000)
 
     def initial_state(self, key: Key[Array, ""]) -> CatchState:
         return CatchState(

@@ -21,7 +21,6 @@ import math
 from collections.abc import Sequence
 from typing import Any, cast, NamedTuple
 
-import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
@@ -29,12 +28,10 @@ from jax.scipy.special import erfinv
 from jaxtyping import Array, ArrayLike, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
-from ..._parameters import Count, Flag, Integer, Real
+from ..._parametric import converted
+from ...fields import count, flag, integer, real, time_limit
 from ...spaces import Box, Discrete
 from ._mapping import choose_mapping
-
-
-_SIZE = Count("Number of rows and of columns.")
 
 
 class DeepSeaState(AbstractState):
@@ -83,29 +80,22 @@ class DeepSea(
     **Source:** bsuite 0.3.6, `bsuite/environments/deep_sea.py`.
     """
 
-    action_mapping: Int32[Array, "size size"] = eqx.field(
-        converter=Integer(
-            "The action that moves right, for each cell; drawn if not given.",
-            minimum=0,
-            maximum=1,
-            shape=(None, None),
-        ),
+    action_mapping: Int32[Array, "size size"] = integer(
+        description="The action that moves right, for each cell; drawn if not given.",
+        minimum=0,
+        maximum=1,
+        shape=(None, None),
     )
-    max_steps: Int32[Array, ""] = eqx.field(
-        converter=Integer(
-            "Number of steps after which an episode is truncated; `size` if not given.",
-            minimum=1,
-        ),
+    max_steps: Int32[Array, ""] = time_limit(
+        description="Number of steps after which an episode is truncated; `size` if "
+        "not given."
     )
-    size: int = eqx.field(default=8, static=True, converter=_SIZE)
-    deterministic: bool = eqx.field(
-        default=True,
-        static=True,
-        converter=Flag("Whether moves never fail and rewards have no noise."),
+    size: int = count(8, "Number of rows and of columns.")
+    deterministic: bool = flag(
+        True, "Whether moves never fail and rewards have no noise."
     )
-    unscaled_move_cost: Float[Array, ""] = eqx.field(
-        default=0.01,
-        converter=Real("Cost of moving right in every row of the grid."),
+    unscaled_move_cost: Float[Array, ""] = real(
+        0.01, "Cost of moving right in every row of the grid."
     )
 
     def __init__(
@@ -123,7 +113,8 @@ class DeepSea(
         if size is None:
             given = np.shape(cast(Any, action_mapping))  # () if there is no mapping
             size = given[0] if given else 8
-        self.size = size = _SIZE(cast(int, size))
+        size = cast(int, converted(DeepSea, "size", size))
+        self.size = size
         if not randomize_actions and action_mapping is None:
             action_mapping = np.ones((size, size), np.int32)
         chosen = choose_mapping(

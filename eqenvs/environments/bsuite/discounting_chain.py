@@ -13,13 +13,12 @@ https://github.com/google-deepmind/bsuite).
 from collections.abc import Sequence
 from typing import Any, cast
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
-from ..._parameters import Integer, Real
+from ...fields import integer, real, time_limit
 from ...random import below
 from ...spaces import Box, Discrete
 from ._mapping import choose_mapping
@@ -64,24 +63,19 @@ class DiscountingChain(
     **Source:** bsuite 0.3.6, `bsuite/environments/discounting_chain.py`.
     """
 
-    rewards: Float[Array, " chains"] = eqx.field(
-        converter=Real("What each chain pays; drawn if not given.", shape=(None,))
+    rewards: Float[Array, " chains"] = real(
+        description="What each chain pays; drawn if not given.", shape=(None,)
     )
-    reward_timesteps: Int32[Array, " chains"] = eqx.field(
-        default=(1, 3, 10, 30, 100),
-        converter=Integer(
-            "The step at which each chain pays.", minimum=1, shape=(None,)
-        ),
+    reward_timesteps: Int32[Array, " chains"] = integer(
+        (1, 3, 10, 30, 100),
+        "The step at which each chain pays.",
+        minimum=1,
+        shape=(None,),
     )
-    episode_length: Int32[Array, ""] = eqx.field(
-        default=100, converter=Integer("Number of steps in an episode.", minimum=1)
+    episode_length: Int32[Array, ""] = integer(
+        100, "Number of steps in an episode.", minimum=1
     )
-    max_steps: Int32[Array, ""] = eqx.field(
-        default=100,
-        converter=Integer(
-            "Number of steps after which an episode is truncated.", minimum=1
-        ),
-    )
+    max_steps: Int32[Array, ""] = time_limit(100)
 
     def __init__(
         self,

@@ -14,13 +14,12 @@ https://github.com/google-deepmind/bsuite).
    action matters.
 """
 
-import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Bool, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
-from ..._parameters import Count, Integer
+from ...fields import count, integer, time_limit
 from ...random import scale_bits
 from ...spaces import Box, Discrete
 from ._coins import fair_coins, words_for
@@ -62,21 +61,11 @@ class MemoryChain(
     **Source:** bsuite 0.3.6, `bsuite/environments/memory_chain.py`.
     """  # noqa: E501
 
-    memory_length: Int32[Array, ""] = eqx.field(
-        default=5,
-        converter=Integer(
-            "Number of steps between seeing the bits and the answer.", minimum=1
-        ),
+    memory_length: Int32[Array, ""] = integer(
+        5, "Number of steps between seeing the bits and the answer.", minimum=1
     )
-    num_bits: int = eqx.field(
-        default=1, static=True, converter=Count("Number of bits to remember.")
-    )
-    max_steps: Int32[Array, ""] = eqx.field(
-        default=1000,
-        converter=Integer(
-            "Number of steps after which an episode is truncated.", minimum=1
-        ),
-    )
+    num_bits: int = count(1, "Number of bits to remember.")
+    max_steps: Int32[Array, ""] = time_limit(1000)
 
     def initial_state(self, key: Key[Array, ""]) -> MemoryChainState:
         num_words = words_for(self.num_bits)

@@ -13,7 +13,6 @@ import os
 from collections.abc import Sequence
 from typing import Any, cast, Literal
 
-import equinox as eqx
 import jax
 import jax.core
 import jax.numpy as jnp
@@ -21,7 +20,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int32, Key, Num
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
-from ..._parameters import AbstractParameter, Integer
+from ...fields import AbstractParameter, integer, time_limit
 from ...random import below
 from ...spaces import Box, Discrete
 from . import _mnist_files
@@ -32,6 +31,8 @@ _NUM_LABELS = 10
 
 class _Images(AbstractParameter):
     """Images as they are stored: bytes, or numbers that need no scaling."""
+
+    rank = 3
 
     @property
     def allowed(self) -> str:
@@ -100,23 +101,14 @@ class MNISTBandit(
     Haffner (1998).
     """
 
-    images: Num[Array, "images height width"] = eqx.field(
-        converter=_Images("The images.")
+    images: Num[Array, "images height width"] = _Images("The images.").field()
+    labels: Int32[Array, " images"] = integer(
+        description="The label of each image.",
+        minimum=0,
+        maximum=_NUM_LABELS - 1,
+        shape=(None,),
     )
-    labels: Int32[Array, " images"] = eqx.field(
-        converter=Integer(
-            "The label of each image.",
-            minimum=0,
-            maximum=_NUM_LABELS - 1,
-            shape=(None,),
-        )
-    )
-    max_steps: Int32[Array, ""] = eqx.field(
-        default=1,
-        converter=Integer(
-            "Number of steps after which an episode is truncated.", minimum=1
-        ),
-    )
+    max_steps: Int32[Array, ""] = time_limit(1)
 
     def __init__(
         self,

@@ -12,19 +12,16 @@ https://github.com/google-deepmind/bsuite).
 from collections.abc import Sequence
 from typing import Any, cast
 
-import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int32, Key
 
+from ..._checks import check_count
 from ..._environment import AbstractEnvironment, AbstractState, Transition
-from ..._parameters import Count, Integer, Real
+from ...fields import real, time_limit
 from ...spaces import Box, Discrete
 from ._mapping import choose_mapping
-
-
-_NUM_ACTIONS = Count("Number of arms.")
 
 
 class SimpleBanditState(AbstractState):
@@ -59,15 +56,10 @@ class SimpleBandit(
     **Source:** bsuite 0.3.6, `bsuite/environments/bandit.py`.
     """
 
-    rewards: Float[Array, " arms"] = eqx.field(
-        converter=Real("What each arm pays; drawn if not given.", shape=(None,))
+    rewards: Float[Array, " arms"] = real(
+        description="What each arm pays; drawn if not given.", shape=(None,)
     )
-    max_steps: Int32[Array, ""] = eqx.field(
-        default=100,
-        converter=Integer(
-            "Number of steps after which an episode is truncated.", minimum=1
-        ),
-    )
+    max_steps: Int32[Array, ""] = time_limit(100)
 
     def __init__(
         self,
@@ -82,7 +74,8 @@ class SimpleBandit(
             raise ValueError(
                 "SimpleBandit takes one of rewards and num_actions; got both."
             )
-        n = _NUM_ACTIONS(11 if num_actions is None else num_actions)
+        n = 11 if num_actions is None else num_actions
+        check_count("SimpleBandit.num_actions", n)
         levels = np.linspace(0, 1, n)
         self.rewards = choose_mapping(
             "SimpleBandit",

@@ -11,13 +11,12 @@ https://github.com/google-deepmind/bsuite).
 4. Distractors, fair bits without any meaning, are drawn anew at every step.
 """
 
-import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Bool, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
-from ..._parameters import Count, Integer
+from ...fields import count, integer, time_limit
 from ...spaces import Box, Discrete
 from ._coins import fair_coins, words_for
 from ._time import fraction
@@ -59,20 +58,11 @@ class UmbrellaChain(
     **Source:** bsuite 0.3.6, `bsuite/environments/umbrella_chain.py`.
     """
 
-    chain_length: Int32[Array, ""] = eqx.field(
-        default=10, converter=Integer("Number of steps in an episode.", minimum=1)
+    chain_length: Int32[Array, ""] = integer(
+        10, "Number of steps in an episode.", minimum=1
     )
-    num_distractors: int = eqx.field(
-        default=0,
-        static=True,
-        converter=Count("Number of meaningless observations.", minimum=0),
-    )
-    max_steps: Int32[Array, ""] = eqx.field(
-        default=100,
-        converter=Integer(
-            "Number of steps after which an episode is truncated.", minimum=1
-        ),
-    )
+    num_distractors: int = count(0, "Number of meaningless observations.", minimum=0)
+    max_steps: Int32[Array, ""] = time_limit(100)
 
     def initial_state(self, key: Key[Array, ""]) -> UmbrellaChainState:
         coins = self._draw(key, 2 + self.num_distractors)

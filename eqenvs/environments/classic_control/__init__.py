@@ -1,3 +1,4 @@
+from ..._registry import register
 from .acrobot import Acrobot as Acrobot, AcrobotState as AcrobotState
 from .cartpole import CartPole as CartPole, CartPoleState as CartPoleState
 from .continuous_mountain_car import (
@@ -9,3 +10,50 @@ from .mountain_car import (
     MountainCarState as MountainCarState,
 )
 from .pendulum import Pendulum as Pendulum, PendulumState as PendulumState
+
+
+register(
+    "CartPole-v1",
+    CartPole,
+    family="classic control",
+    solved_return=475.0,
+    frames_per_second=50.0,
+    training={
+        "ppo": {"num_steps": 500_000, "reward_scale": 0.1, "target_return": 495.0}
+    },
+)
+register(
+    "Pendulum-v1",
+    Pendulum,
+    family="classic control",
+    frames_per_second=20.0,
+    training={
+        "ppo": {
+            "num_steps": 1_000_000,
+            "reward_scale": 0.1,
+            "discount": 0.95,
+            "entropy_coefficient": 0.0,
+        }
+    },
+)
+register(
+    "Acrobot-v1",
+    Acrobot,
+    family="classic control",
+    solved_return=-100.0,
+    frames_per_second=15.0,
+)
+register(
+    "MountainCar-v0",
+    MountainCar,
+    family="classic control",
+    solved_return=-110.0,
+    frames_per_second=30.0,
+)
+register(
+    "MountainCarContinuous-v0",
+    ContinuousMountainCar,
+    family="classic control",
+    solved_return=90.0,
+    frames_per_second=30.0,
+)

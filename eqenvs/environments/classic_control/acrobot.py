@@ -14,13 +14,12 @@ Barto's book, as in Gymnasium's `Acrobot-v1`
 import math
 from typing import Literal
 
-import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
-from ..._parameters import Choice, Integer, Real
+from ...fields import choice, real, time_limit
 from ...spaces import Box, Discrete
 
 
@@ -60,82 +59,60 @@ class Acrobot(AbstractEnvironment[AcrobotState, Int32[Array, ""], Float[Array, "
     **Source:** Sutton (1996), as in Gymnasium's `Acrobot-v1`.
     """
 
-    gravity: Float[Array, ""] = eqx.field(
-        default=9.8, converter=Real("Acceleration due to gravity.", unit="m/s²")
+    gravity: Float[Array, ""] = real(9.8, "Acceleration due to gravity.", unit="m/s²")
+    link_length_1: Float[Array, ""] = real(
+        1.0, "Length of the first link.", unit="m", minimum=0
     )
-    link_length_1: Float[Array, ""] = eqx.field(
-        default=1.0, converter=Real("Length of the first link.", unit="m", minimum=0)
+    link_length_2: Float[Array, ""] = real(
+        1.0,
+        "Length of the second link, which nothing but a picture depends on.",
+        unit="m",
+        minimum=0,
     )
-    link_length_2: Float[Array, ""] = eqx.field(
-        default=1.0,
-        converter=Real(
-            "Length of the second link, which nothing but a picture depends on.",
-            unit="m",
-            minimum=0,
-        ),
+    link_mass_1: Float[Array, ""] = real(
+        1.0, "Mass of the first link.", unit="kg", minimum=0
     )
-    link_mass_1: Float[Array, ""] = eqx.field(
-        default=1.0, converter=Real("Mass of the first link.", unit="kg", minimum=0)
+    link_mass_2: Float[Array, ""] = real(
+        1.0, "Mass of the second link.", unit="kg", minimum=0
     )
-    link_mass_2: Float[Array, ""] = eqx.field(
-        default=1.0, converter=Real("Mass of the second link.", unit="kg", minimum=0)
+    link_center_1: Float[Array, ""] = real(
+        0.5, "Where the first link's center of mass is.", unit="m"
     )
-    link_center_1: Float[Array, ""] = eqx.field(
-        default=0.5,
-        converter=Real("Where the first link's center of mass is.", unit="m"),
+    link_center_2: Float[Array, ""] = real(
+        0.5, "Where the second link's center of mass is.", unit="m"
     )
-    link_center_2: Float[Array, ""] = eqx.field(
-        default=0.5,
-        converter=Real("Where the second link's center of mass is.", unit="m"),
+    link_moment: Float[Array, ""] = real(
+        1.0, "Moment of inertia of each link.", unit="kg m²", minimum=0
     )
-    link_moment: Float[Array, ""] = eqx.field(
-        default=1.0,
-        converter=Real("Moment of inertia of each link.", unit="kg m²", minimum=0),
+    torques: Float[Array, " 3"] = real(
+        (-1.0, 0.0, 1.0), "The torque of each action.", unit="N m", shape=(3,)
     )
-    torques: Float[Array, " 3"] = eqx.field(
-        default=(-1.0, 0.0, 1.0),
-        converter=Real("The torque of each action.", unit="N m", shape=(3,)),
+    torque_noise: Float[Array, ""] | None = real(
+        None,
+        "Largest absolute value of the noise added to the torque, which is "
+        "uniform; `None` for no noise.",
+        unit="N m",
+        minimum=0,
+        optional=True,
     )
-    torque_noise: Float[Array, ""] | None = eqx.field(
-        default=None,
-        converter=Real(
-            "Largest absolute value of the noise added to the torque, which is "
-            "uniform; `None` for no noise.",
-            unit="N m",
-            minimum=0,
-            optional=True,
-        ),
+    time_delta: Float[Array, ""] = real(
+        0.2, "Time that one step takes.", unit="s", minimum=0
     )
-    time_delta: Float[Array, ""] = eqx.field(
-        default=0.2, converter=Real("Time that one step takes.", unit="s", minimum=0)
+    max_speed_1: Float[Array, ""] = real(
+        4 * math.pi, "Largest speed of the first link.", unit="rad/s", minimum=0
     )
-    max_speed_1: Float[Array, ""] = eqx.field(
-        default=4 * math.pi,
-        converter=Real("Largest speed of the first link.", unit="rad/s", minimum=0),
+    max_speed_2: Float[Array, ""] = real(
+        9 * math.pi, "Largest speed of the second link.", unit="rad/s", minimum=0
     )
-    max_speed_2: Float[Array, ""] = eqx.field(
-        default=9 * math.pi,
-        converter=Real("Largest speed of the second link.", unit="rad/s", minimum=0),
+    initial_bound: Float[Array, ""] = real(
+        0.1, "Largest absolute value of an initial coordinate.", minimum=0
     )
-    initial_bound: Float[Array, ""] = eqx.field(
-        default=0.1,
-        converter=Real("Largest absolute value of an initial coordinate.", minimum=0),
-    )
-    max_steps: Int32[Array, ""] = eqx.field(
-        default=500,
-        converter=Integer(
-            "Number of steps after which an episode is truncated.", minimum=1
-        ),
-    )
-    book_or_nips: Literal["book", "nips"] = eqx.field(
-        default="book",
-        static=True,
-        converter=Choice(
-            "Whether the equations of motion are those of the book or of the paper, "
-            "which lack a term.",
-            "book",
-            "nips",
-        ),
+    max_steps: Int32[Array, ""] = time_limit(500)
+    book_or_nips: Literal["book", "nips"] = choice(
+        "book",
+        "Whether the equations of motion are those of the book or of the paper, "
+        "which lack a term.",
+        options=("book", "nips"),
     )
 
     def initial_state(self, key: Key[Array, ""]) -> AcrobotState:

@@ -14,13 +14,12 @@ Gymnasium's `CartPole-v1` (https://gymnasium.farama.org/environments/classic_con
 import math
 from typing import Literal
 
-import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
-from ..._parameters import Choice, Flag, Integer, Real
+from ...fields import choice, flag, real, time_limit
 from ...spaces import Box, Discrete
 
 
@@ -62,53 +61,36 @@ class CartPole(
     **Source:** Barto, Sutton & Anderson (1983), as in Gymnasium's `CartPole-v1`.
     """
 
-    gravity: Float[Array, ""] = eqx.field(
-        default=9.8, converter=Real("Acceleration due to gravity.", unit="m/s²")
+    gravity: Float[Array, ""] = real(9.8, "Acceleration due to gravity.", unit="m/s²")
+    cart_mass: Float[Array, ""] = real(1.0, "Mass of the cart.", unit="kg", minimum=0)
+    pole_mass: Float[Array, ""] = real(0.1, "Mass of the pole.", unit="kg", minimum=0)
+    pole_half_length: Float[Array, ""] = real(
+        0.5, "Half the pole's length.", unit="m", minimum=0
     )
-    cart_mass: Float[Array, ""] = eqx.field(
-        default=1.0, converter=Real("Mass of the cart.", unit="kg", minimum=0)
+    force: Float[Array, ""] = real(10.0, "Force of a push.", unit="N")
+    time_delta: Float[Array, ""] = real(
+        0.02, "Time that one step takes.", unit="s", minimum=0
     )
-    pole_mass: Float[Array, ""] = eqx.field(
-        default=0.1, converter=Real("Mass of the pole.", unit="kg", minimum=0)
+    x_threshold: Float[Array, ""] = real(
+        2.4, "Half the length of the track.", unit="m", minimum=0
     )
-    pole_half_length: Float[Array, ""] = eqx.field(
-        default=0.5, converter=Real("Half the pole's length.", unit="m", minimum=0)
+    theta_threshold: Float[Array, ""] = real(
+        math.radians(12),
+        "Angle at which the pole counts as fallen.",
+        unit="rad",
+        minimum=0,
     )
-    force: Float[Array, ""] = eqx.field(
-        default=10.0, converter=Real("Force of a push.", unit="N")
+    initial_bound: Float[Array, ""] = real(
+        0.05, "Largest absolute value of an initial coordinate.", minimum=0
     )
-    time_delta: Float[Array, ""] = eqx.field(
-        default=0.02, converter=Real("Time that one step takes.", unit="s", minimum=0)
+    max_steps: Int32[Array, ""] = time_limit(500)
+    integrator: Literal["euler", "semi-implicit euler"] = choice(
+        "euler",
+        "The method of integration.",
+        options=("euler", "semi-implicit euler"),
     )
-    x_threshold: Float[Array, ""] = eqx.field(
-        default=2.4,
-        converter=Real("Half the length of the track.", unit="m", minimum=0),
-    )
-    theta_threshold: Float[Array, ""] = eqx.field(
-        default=math.radians(12),
-        converter=Real(
-            "Angle at which the pole counts as fallen.", unit="rad", minimum=0
-        ),
-    )
-    initial_bound: Float[Array, ""] = eqx.field(
-        default=0.05,
-        converter=Real("Largest absolute value of an initial coordinate.", minimum=0),
-    )
-    max_steps: Int32[Array, ""] = eqx.field(
-        default=500,
-        converter=Integer(
-            "Number of steps after which an episode is truncated.", minimum=1
-        ),
-    )
-    integrator: Literal["euler", "semi-implicit euler"] = eqx.field(
-        default="euler",
-        static=True,
-        converter=Choice("The method of integration.", "euler", "semi-implicit euler"),
-    )
-    sutton_barto_reward: bool = eqx.field(
-        default=False,
-        static=True,
-        converter=Flag("Whether the reward is that of Sutton and Barto's code."),
+    sutton_barto_reward: bool = flag(
+        False, "Whether the reward is that of Sutton and Barto's code."
     )
 
     def initial_state(self, key: Key[Array, ""]) -> CartPoleState:

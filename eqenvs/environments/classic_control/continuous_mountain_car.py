@@ -12,13 +12,12 @@ control" (University of Cambridge, 1990), as in Gymnasium's `MountainCarContinuo
    pushing costs, and what is asked for beyond the limit costs too.
 """
 
-import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
-from ..._parameters import Integer, Real
+from ...fields import real, time_limit
 from ...spaces import Box
 
 
@@ -59,47 +58,32 @@ class ContinuousMountainCar(
     **Source:** Moore (1990), as in Gymnasium's `MountainCarContinuous-v0`.
     """
 
-    gravity: Float[Array, ""] = eqx.field(
-        default=0.0025, converter=Real("Pull of the steepest slope.", unit="m/step²")
+    gravity: Float[Array, ""] = real(
+        0.0025, "Pull of the steepest slope.", unit="m/step²"
     )
-    power: Float[Array, ""] = eqx.field(
-        default=0.0015,
-        converter=Real("Acceleration by a force of one.", unit="m/step²"),
+    power: Float[Array, ""] = real(
+        0.0015, "Acceleration by a force of one.", unit="m/step²"
     )
-    min_action: Float[Array, ""] = eqx.field(
-        default=-1.0, converter=Real("Largest force to the left.")
+    min_action: Float[Array, ""] = real(-1.0, "Largest force to the left.")
+    max_action: Float[Array, ""] = real(1.0, "Largest force to the right.")
+    min_position: Float[Array, ""] = real(
+        -1.2, "Where the wall on the left is.", unit="m"
     )
-    max_action: Float[Array, ""] = eqx.field(
-        default=1.0, converter=Real("Largest force to the right.")
+    max_position: Float[Array, ""] = real(
+        0.6, "Where the track ends on the right.", unit="m"
     )
-    min_position: Float[Array, ""] = eqx.field(
-        default=-1.2, converter=Real("Where the wall on the left is.", unit="m")
+    max_speed: Float[Array, ""] = real(0.07, "Largest speed.", unit="m/step", minimum=0)
+    goal_position: Float[Array, ""] = real(0.45, "Where the goal is.", unit="m")
+    goal_velocity: Float[Array, ""] = real(
+        0.0, "Least velocity with which the goal counts.", unit="m/step"
     )
-    max_position: Float[Array, ""] = eqx.field(
-        default=0.6, converter=Real("Where the track ends on the right.", unit="m")
+    initial_position_min: Float[Array, ""] = real(
+        -0.6, "Leftmost initial position.", unit="m"
     )
-    max_speed: Float[Array, ""] = eqx.field(
-        default=0.07, converter=Real("Largest speed.", unit="m/step", minimum=0)
+    initial_position_max: Float[Array, ""] = real(
+        -0.4, "Rightmost initial position.", unit="m"
     )
-    goal_position: Float[Array, ""] = eqx.field(
-        default=0.45, converter=Real("Where the goal is.", unit="m")
-    )
-    goal_velocity: Float[Array, ""] = eqx.field(
-        default=0.0,
-        converter=Real("Least velocity with which the goal counts.", unit="m/step"),
-    )
-    initial_position_min: Float[Array, ""] = eqx.field(
-        default=-0.6, converter=Real("Leftmost initial position.", unit="m")
-    )
-    initial_position_max: Float[Array, ""] = eqx.field(
-        default=-0.4, converter=Real("Rightmost initial position.", unit="m")
-    )
-    max_steps: Int32[Array, ""] = eqx.field(
-        default=999,
-        converter=Integer(
-            "Number of steps after which an episode is truncated.", minimum=1
-        ),
-    )
+    max_steps: Int32[Array, ""] = time_limit(999)
 
     def initial_state(self, key: Key[Array, ""]) -> ContinuousMountainCarState:
         position = jr.uniform(

@@ -10,13 +10,12 @@ control" (University of Cambridge, 1990), as in Gymnasium's `MountainCar-v0`
 4. The episode terminates when the car passes the goal fast enough.
 """
 
-import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
-from ..._parameters import Integer, Real
+from ...fields import real, time_limit
 from ...spaces import Box, Discrete
 
 
@@ -54,40 +53,28 @@ class MountainCar(
     **Source:** Moore (1990), as in Gymnasium's `MountainCar-v0`.
     """
 
-    gravity: Float[Array, ""] = eqx.field(
-        default=0.0025, converter=Real("Pull of the steepest slope.", unit="m/step²")
+    gravity: Float[Array, ""] = real(
+        0.0025, "Pull of the steepest slope.", unit="m/step²"
     )
-    force: Float[Array, ""] = eqx.field(
-        default=0.001, converter=Real("Acceleration by the engine.", unit="m/step²")
+    force: Float[Array, ""] = real(0.001, "Acceleration by the engine.", unit="m/step²")
+    min_position: Float[Array, ""] = real(
+        -1.2, "Where the wall on the left is.", unit="m"
     )
-    min_position: Float[Array, ""] = eqx.field(
-        default=-1.2, converter=Real("Where the wall on the left is.", unit="m")
+    max_position: Float[Array, ""] = real(
+        0.6, "Where the track ends on the right.", unit="m"
     )
-    max_position: Float[Array, ""] = eqx.field(
-        default=0.6, converter=Real("Where the track ends on the right.", unit="m")
+    max_speed: Float[Array, ""] = real(0.07, "Largest speed.", unit="m/step", minimum=0)
+    goal_position: Float[Array, ""] = real(0.5, "Where the goal is.", unit="m")
+    goal_velocity: Float[Array, ""] = real(
+        0.0, "Least velocity with which the goal counts.", unit="m/step"
     )
-    max_speed: Float[Array, ""] = eqx.field(
-        default=0.07, converter=Real("Largest speed.", unit="m/step", minimum=0)
+    initial_position_min: Float[Array, ""] = real(
+        -0.6, "Leftmost initial position.", unit="m"
     )
-    goal_position: Float[Array, ""] = eqx.field(
-        default=0.5, converter=Real("Where the goal is.", unit="m")
+    initial_position_max: Float[Array, ""] = real(
+        -0.4, "Rightmost initial position.", unit="m"
     )
-    goal_velocity: Float[Array, ""] = eqx.field(
-        default=0.0,
-        converter=Real("Least velocity with which the goal counts.", unit="m/step"),
-    )
-    initial_position_min: Float[Array, ""] = eqx.field(
-        default=-0.6, converter=Real("Leftmost initial position.", unit="m")
-    )
-    initial_position_max: Float[Array, ""] = eqx.field(
-        default=-0.4, converter=Real("Rightmost initial position.", unit="m")
-    )
-    max_steps: Int32[Array, ""] = eqx.field(
-        default=200,
-        converter=Integer(
-            "Number of steps after which an episode is truncated.", minimum=1
-        ),
-    )
+    max_steps: Int32[Array, ""] = time_limit(200)
 
     def initial_state(self, key: Key[Array, ""]) -> MountainCarState:
         position = jr.uniform(

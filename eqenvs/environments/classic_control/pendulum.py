@@ -13,13 +13,12 @@ paper of its own.
 
 import math
 
-import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
-from ..._parameters import Integer, Real
+from ...fields import real, time_limit
 from ...spaces import Box
 
 
@@ -58,40 +57,25 @@ class Pendulum(
     **Source:** Gymnasium's `Pendulum-v1`.
     """
 
-    gravity: Float[Array, ""] = eqx.field(
-        default=10.0, converter=Real("Acceleration due to gravity.", unit="m/s²")
+    gravity: Float[Array, ""] = real(10.0, "Acceleration due to gravity.", unit="m/s²")
+    mass: Float[Array, ""] = real(1.0, "Mass of the rod.", unit="kg", minimum=0)
+    length: Float[Array, ""] = real(1.0, "Length of the rod.", unit="m", minimum=0)
+    time_delta: Float[Array, ""] = real(
+        0.05, "Time that one step takes.", unit="s", minimum=0
     )
-    mass: Float[Array, ""] = eqx.field(
-        default=1.0, converter=Real("Mass of the rod.", unit="kg", minimum=0)
+    max_speed: Float[Array, ""] = real(
+        8.0, "Largest angular velocity.", unit="rad/s", minimum=0
     )
-    length: Float[Array, ""] = eqx.field(
-        default=1.0, converter=Real("Length of the rod.", unit="m", minimum=0)
+    max_torque: Float[Array, ""] = real(
+        2.0, "Largest torque of the motor.", unit="N m", minimum=0
     )
-    time_delta: Float[Array, ""] = eqx.field(
-        default=0.05, converter=Real("Time that one step takes.", unit="s", minimum=0)
+    initial_angle_bound: Float[Array, ""] = real(
+        math.pi, "Largest initial angle from upright.", unit="rad", minimum=0
     )
-    max_speed: Float[Array, ""] = eqx.field(
-        default=8.0,
-        converter=Real("Largest angular velocity.", unit="rad/s", minimum=0),
+    initial_speed_bound: Float[Array, ""] = real(
+        1.0, "Largest initial angular velocity.", unit="rad/s", minimum=0
     )
-    max_torque: Float[Array, ""] = eqx.field(
-        default=2.0,
-        converter=Real("Largest torque of the motor.", unit="N m", minimum=0),
-    )
-    initial_angle_bound: Float[Array, ""] = eqx.field(
-        default=math.pi,
-        converter=Real("Largest initial angle from upright.", unit="rad", minimum=0),
-    )
-    initial_speed_bound: Float[Array, ""] = eqx.field(
-        default=1.0,
-        converter=Real("Largest initial angular velocity.", unit="rad/s", minimum=0),
-    )
-    max_steps: Int32[Array, ""] = eqx.field(
-        default=200,
-        converter=Integer(
-            "Number of steps after which an episode is truncated.", minimum=1
-        ),
-    )
+    max_steps: Int32[Array, ""] = time_limit(200)
 
     def initial_state(self, key: Key[Array, ""]) -> PendulumState:
         high = jnp.stack([self.initial_angle_bound, self.initial_speed_bound])

@@ -9,26 +9,41 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Int32, UInt32
 
-from ..._parameters import AbstractParameter
+from ...fields import AbstractParameter
 
 
-class TileMap(AbstractParameter):
-    """A rectangular map: text, one character a cell, or an array of tile numbers.
+def tile_map(
+    default: Any,
+    description: str,
+    *,
+    tiles: str,
+    names: Mapping[str, Sequence[str]] | None = None,
+) -> Any:
+    """A field for a rectangular map: text, one character a cell, or an array of tile
+    numbers.
 
     It is stored as an int32 array with two axes; the number of a tile is its place in
     `tiles`.
+
+    **Arguments:**
+
+    - `default`: the default map.
+    - `description`: what the map is of, as a sentence.
+    - `tiles`: the characters.
+    - `names`: maps that can be given by name.
     """
+    return _TileMap(description, tiles, dict(names or {})).field(default)
+
+
+class _TileMap(AbstractParameter):
+    rank = 2
 
     def __init__(
-        self,
-        description: str,
-        *,
-        tiles: str,
-        names: Mapping[str, Sequence[str]] | None = None,
+        self, description: str, tiles: str, names: Mapping[str, Sequence[str]]
     ):
         super().__init__(description)
         self.tiles = tiles
-        self.names = dict(names or {})
+        self.names = names
 
     @property
     def allowed(self) -> str:

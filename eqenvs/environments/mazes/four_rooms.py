@@ -13,7 +13,6 @@ rules are those of its implementation https://github.com/howardh/gym-fourrooms.
 
 from typing import Literal
 
-import equinox as eqx
 import jax
 import jax.core
 import jax.numpy as jnp
@@ -22,9 +21,9 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
-from ..._parameters import Choice, Count, Flag, Integer, Real
+from ...fields import choice, count, flag, integer, real, time_limit
 from ...spaces import Box, Discrete
-from ._grid import below, nth_cell, number_cells, TileMap
+from ._grid import below, nth_cell, number_cells, tile_map
 
 
 OPEN, WALL = range(2)
@@ -85,60 +84,43 @@ class FourRooms(
     [gym-fourrooms](https://github.com/howardh/gym-fourrooms).
     """
 
-    slip_probability: Float[Array, ""] = eqx.field(
-        default=1 / 3,
-        converter=Real(
-            "Probability that a move goes in another direction.", minimum=0, maximum=1
-        ),
+    slip_probability: Float[Array, ""] = real(
+        1 / 3,
+        "Probability that a move goes in another direction.",
+        minimum=0,
+        maximum=1,
     )
-    start: Int32[Array, "2"] | None = eqx.field(
-        default=(4, 1),
-        converter=Integer(
-            "Row and column where the agent starts; None draws them for every episode.",
-            minimum=0,
-            shape=(2,),
-            optional=True,
-        ),
+    start: Int32[Array, "2"] | None = integer(
+        (4, 1),
+        "Row and column where the agent starts; None draws them for every episode.",
+        minimum=0,
+        shape=(2,),
+        optional=True,
     )
-    goal: Int32[Array, "2"] | None = eqx.field(
-        default=(8, 9),
-        converter=Integer(
-            "Row and column of the goal; None draws them for every episode.",
-            minimum=0,
-            shape=(2,),
-            optional=True,
-        ),
+    goal: Int32[Array, "2"] | None = integer(
+        (8, 9),
+        "Row and column of the goal; None draws them for every episode.",
+        minimum=0,
+        shape=(2,),
+        optional=True,
     )
-    max_steps: Int32[Array, ""] = eqx.field(
-        default=500,
-        converter=Integer(
-            "Number of steps after which an episode is truncated.", minimum=1
-        ),
+    max_steps: Int32[Array, ""] = time_limit(500)
+    map: Int32[Array, "rows columns"] = tile_map(
+        ROOMS, "The rooms: open cells and walls, with walls all around.", tiles=" x"
     )
-    map: Int32[Array, "rows columns"] = eqx.field(
-        default=ROOMS,
-        converter=TileMap(
-            "The rooms: open cells and walls, with walls all around.", tiles=" x"
-        ),
+    goal_duration: int = count(
+        0,
+        "Number of steps after which the goal moves to another cell; 0 keeps it "
+        "for the whole episode.",
+        minimum=0,
     )
-    goal_duration: int = eqx.field(
-        default=0,
-        static=True,
-        converter=Count(
-            "Number of steps after which the goal moves to another cell; 0 keeps it "
-            "for the whole episode.",
-            minimum=0,
-        ),
+    goal_avoids_agent: bool = flag(
+        True, "Whether a goal is never drawn in the cell of the agent."
     )
-    goal_avoids_agent: bool = eqx.field(
-        default=True,
-        static=True,
-        converter=Flag("Whether a goal is never drawn in the cell of the agent."),
-    )
-    observation: Literal["coordinates", "image"] = eqx.field(
-        default="coordinates",
-        static=True,
-        converter=Choice("What the agent sees.", "coordinates", "image"),
+    observation: Literal["coordinates", "image"] = choice(
+        "coordinates",
+        "What the agent sees.",
+        options=("coordinates", "image"),
     )
 
     def __check_init__(self):

@@ -18,9 +18,10 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
-from ..._parameters import Flag, Integer, Real
+from ..._parametric import converted
+from ...fields import flag, real, time_limit
 from ...spaces import Discrete
-from ._grid import below, nth_cell, number_cells, TileMap
+from ._grid import below, nth_cell, number_cells, tile_map
 
 
 START, FROZEN, HOLE, GOAL = range(4)
@@ -37,9 +38,6 @@ MAPS = {
         "FFFHFFFG",
     ),
 }
-_MAP = TileMap(
-    "The lake: start, frozen, hole and goal tiles.", tiles="SFHG", names=MAPS
-)
 
 
 class FrozenLakeState(AbstractState):
@@ -72,40 +70,35 @@ class FrozenLake(
     **Source:** Gymnasium's `FrozenLake-v1`.
     """
 
-    map: Int32[Array, "rows columns"] = eqx.field(
-        default="4x4",
-        converter=_MAP,
+    map: Int32[Array, "rows columns"] = tile_map(
+        "4x4",
+        "The lake: start, frozen, hole and goal tiles.",
+        tiles="SFHG",
+        names=MAPS,
     )
-    is_slippery: bool = eqx.field(
-        default=True,
-        static=True,
-        converter=Flag("Whether a move may go to the side of the intended one."),
+    is_slippery: bool = flag(
+        True, "Whether a move may go to the side of the intended one."
     )
-    success_rate: Float[Array, ""] = eqx.field(
-        default=1 / 3,
-        converter=Real(
-            "Probability of moving as intended on slippery ice.", minimum=0, maximum=1
-        ),
+    success_rate: Float[Array, ""] = real(
+        1 / 3,
+        "Probability of moving as intended on slippery ice.",
+        minimum=0,
+        maximum=1,
     )
-    reward_schedule: Float[Array, " 3"] = eqx.field(
-        default=(1.0, 0.0, 0.0),
-        converter=Real("Rewards for a goal, a hole and any other tile.", shape=(3,)),
+    reward_schedule: Float[Array, " 3"] = real(
+        (1.0, 0.0, 0.0), "Rewards for a goal, a hole and any other tile.", shape=(3,)
     )
-    max_steps: Int32[Array, ""] = eqx.field(
-        default=None,
-        converter=Integer(
-            "Number of steps after which an episode is truncated; None stands for 200 "
-            "on a map of 8 x 8 tiles and 100 on any other.",
-            minimum=1,
-            optional=True,
-        ),
+    max_steps: Int32[Array, ""] = time_limit(
+        None,
+        "Number of steps after which an episode is truncated; None stands for 200 "
+        "on a map of 8 x 8 tiles and 100 on any other.",
     )
     has_one_start: bool = eqx.field(init=False, static=True)
 
     def __post_init__(self):
-        self.map = _MAP(self.map)
+        self.map = converted(FrozenLake, "map", self.map)
         if self.max_steps is None:
-            self.max_steps = np.int32(200 if self.map.shape == (8, 8) else 100)
+            self.max_steps = jnp.int32(200 if self.map.shape == (8, 8) else 100)
         self.has_one_start = _has_one_start(self.map)
 
     @staticmethod

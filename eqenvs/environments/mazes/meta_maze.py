@@ -14,14 +14,13 @@ self-modifying neural networks with differentiable neuromodulated plasticity" (I
    cell, drawn at random.
 """
 
-import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int32, Key, UInt32
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
-from ..._parameters import Count, Flag, Integer, Real
+from ...fields import count, flag, real, time_limit
 from ...random import scale_bits
 from ...spaces import Box, Discrete
 
@@ -68,37 +67,20 @@ class MetaMaze(
     [Backpropamine](https://github.com/uber-research/backpropamine)'s simple maze.
     """  # noqa: E501
 
-    goal_reward: Float[Array, ""] = eqx.field(
-        default=10.0, converter=Real("Reward for reaching the goal.")
+    goal_reward: Float[Array, ""] = real(10.0, "Reward for reaching the goal.")
+    wall_penalty: Float[Array, ""] = real(0.0, "What a move into a wall costs.")
+    max_steps: Int32[Array, ""] = time_limit(200)
+    size: int = count(
+        9, "Number of rows and of columns inside the outer wall; odd.", minimum=3
     )
-    wall_penalty: Float[Array, ""] = eqx.field(
-        default=0.0, converter=Real("What a move into a wall costs.")
+    receptive_field: int = count(
+        3, "Number of rows and of columns that the agent sees; odd.", minimum=1
     )
-    max_steps: Int32[Array, ""] = eqx.field(
-        default=200,
-        converter=Integer(
-            "Number of steps after which an episode is truncated.", minimum=1
-        ),
+    normalize_time: bool = flag(
+        True, "Whether the observed time is a fraction of `max_steps`."
     )
-    size: int = eqx.field(
-        default=9,
-        static=True,
-        converter=Count(
-            "Number of rows and of columns inside the outer wall; odd.", minimum=3
-        ),
-    )
-    receptive_field: int = eqx.field(
-        default=3,
-        static=True,
-        converter=Count(
-            "Number of rows and of columns that the agent sees; odd.", minimum=1
-        ),
-    )
-    normalize_time: bool = eqx.field(
-        default=True,
-        static=True,
-        converter=Flag("Whether the observed time is a fraction of `max_steps`."),
-    )
+
+    task_fields = ("goal_row", "goal_column")
 
     def __check_init__(self):
         for name in ("size", "receptive_field"):

@@ -1,3 +1,4 @@
+from ..._registry import register
 from .asterix import Asterix as Asterix, AsterixState as AsterixState
 from .breakout import Breakout as Breakout, BreakoutState as BreakoutState
 from .freeway import Freeway as Freeway, FreewayState as FreewayState
@@ -6,3 +7,9 @@ from .space_invaders import (
     SpaceInvaders as SpaceInvaders,
     SpaceInvadersState as SpaceInvadersState,
 )
+
+
+for _game in (Asterix, Breakout, Freeway, Seaquest, SpaceInvaders):
+    register(
+        f"{_game.__name__}-MinAtar", _game, family="MinAtar", frames_per_second=15.0
+    )

@@ -27,7 +27,7 @@ import jax.random as jr
 from jaxtyping import Array, Bool, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
-from ..._parameters import Flag, Integer
+from ...fields import flag, integer, time_limit
 from ...spaces import Box, Discrete
 from ._computed_once import computed_apart
 from ._digits import next_digit
@@ -97,44 +97,26 @@ class Asterix(
     **Source:** Young & Tian (2019), package `minatar`.
     """
 
-    initial_spawn_interval: Int32[Array, ""] = eqx.field(
-        default=10,
-        converter=Integer(
-            "Steps from one spawn to the next, at first.", unit="steps", minimum=1
-        ),
+    initial_spawn_interval: Int32[Array, ""] = integer(
+        10, "Steps from one spawn to the next, at first.", unit="steps", minimum=1
     )
-    initial_move_interval: Int32[Array, ""] = eqx.field(
-        default=5,
-        converter=Integer(
-            "Steps from one move of the entities to the next, at first.",
-            unit="steps",
-            minimum=1,
-        ),
+    initial_move_interval: Int32[Array, ""] = integer(
+        5,
+        "Steps from one move of the entities to the next, at first.",
+        unit="steps",
+        minimum=1,
     )
-    ramp_interval: Int32[Array, ""] = eqx.field(
-        default=100,
-        converter=Integer(
-            "What the timer starts from that makes the game harder; one step is taken "
-            "at zero and one more below it.",
-            unit="steps",
-            minimum=0,
-        ),
+    ramp_interval: Int32[Array, ""] = integer(
+        100,
+        "What the timer starts from that makes the game harder; one step is taken "
+        "at zero and one more below it.",
+        unit="steps",
+        minimum=0,
     )
-    max_steps: Int32[Array, ""] = eqx.field(
-        default=1000,
-        converter=Integer(
-            "Number of steps after which an episode is truncated.", minimum=1
-        ),
-    )
-    ramping: bool = eqx.field(
-        default=True,
-        static=True,
-        converter=Flag("Whether the game gets harder as it goes on."),
-    )
-    minimal_actions: bool = eqx.field(
-        default=True,
-        static=True,
-        converter=Flag("Whether to leave out the action that does nothing here."),
+    max_steps: Int32[Array, ""] = time_limit(1000)
+    ramping: bool = flag(True, "Whether the game gets harder as it goes on.")
+    minimal_actions: bool = flag(
+        True, "Whether to leave out the action that does nothing here."
     )
 
     def initial_state(self, key: Key[Array, ""]) -> AsterixState:

@@ -20,14 +20,13 @@ the rules of their package `minatar` (https://github.com/kenjyoung/MinAtar) one 
 import functools as ft
 import operator
 
-import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Bool, Int32, Key, UInt32
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
-from ..._parameters import Flag, Integer
+from ...fields import flag, time_limit
 from ...spaces import Box, Discrete
 from ._computed_once import computed_apart
 
@@ -84,16 +83,9 @@ class Breakout(
     **Source:** Young & Tian (2019), package `minatar`.
     """
 
-    max_steps: Int32[Array, ""] = eqx.field(
-        default=1000,
-        converter=Integer(
-            "Number of steps after which an episode is truncated.", minimum=1
-        ),
-    )
-    minimal_actions: bool = eqx.field(
-        default=True,
-        static=True,
-        converter=Flag("Whether to leave out the actions that do nothing."),
+    max_steps: Int32[Array, ""] = time_limit(1000)
+    minimal_actions: bool = flag(
+        True, "Whether to leave out the actions that do nothing."
     )
 
     def initial_state(self, key: Key[Array, ""]) -> BreakoutState:

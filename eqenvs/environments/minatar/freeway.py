@@ -23,8 +23,9 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Bool, Int32, Key, UInt32
 
+from ... import fields
 from ..._environment import AbstractEnvironment, AbstractState, Transition
-from ..._parameters import Flag, Integer
+from ...fields import flag, integer
 from ...random import scale_bits
 from ...spaces import Box, Discrete
 from ._computed_once import computed_once
@@ -91,30 +92,18 @@ class Freeway(
     **Source:** Young & Tian (2019), package `minatar`.
     """
 
-    move_interval: Int32[Array, ""] = eqx.field(
-        default=3,
-        converter=Integer(
-            "Steps from one move of the chicken to the next.", unit="steps", minimum=0
-        ),
+    move_interval: Int32[Array, ""] = integer(
+        3, "Steps from one move of the chicken to the next.", unit="steps", minimum=0
     )
-    time_limit: Int32[Array, ""] = eqx.field(
-        default=2500,
-        converter=Integer(
-            "Steps that the game has no end in; it terminates in the step after them.",
-            unit="steps",
-            minimum=0,
-        ),
+    time_limit: Int32[Array, ""] = integer(
+        2500,
+        "Steps that the game has no end in; it terminates in the step after them.",
+        unit="steps",
+        minimum=0,
     )
-    max_steps: Int32[Array, ""] = eqx.field(
-        default=2500,
-        converter=Integer(
-            "Number of steps after which an episode is truncated.", minimum=1
-        ),
-    )
-    minimal_actions: bool = eqx.field(
-        default=True,
-        static=True,
-        converter=Flag("Whether to leave out the actions that do nothing here."),
+    max_steps: Int32[Array, ""] = fields.time_limit(2500)
+    minimal_actions: bool = flag(
+        True, "Whether to leave out the actions that do nothing here."
     )
 
     def initial_state(self, key: Key[Array, ""]) -> FreewayState:

@@ -50,7 +50,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
-from ..._parameters import Flag, Integer
+from ...fields import flag, time_limit
 from ...spaces import Box, Discrete
 from ._bit_slices import ALL_SLOTS, lowest, NO_SLOT, Numbers, Slots, slots_if
 from ._computed_once import computed_once
@@ -185,24 +185,12 @@ class Seaquest(
     **Source:** Young & Tian (2019), as in the package `minatar`.
     """
 
-    max_steps: Int32[Array, ""] = eqx.field(
-        default=1000,
-        converter=Integer(
-            "Number of steps after which an episode is truncated.", minimum=1
-        ),
-    )
-    ramping: bool = eqx.field(
-        default=True,
-        static=True,
-        converter=Flag("Whether the game gets harder with each surfacing."),
-    )
-    minimal_actions: bool = eqx.field(
-        default=True,
-        static=True,
-        converter=Flag(
-            "Whether to leave out actions without an effect; in this game there are "
-            "none, so that both settings have the same six."
-        ),
+    max_steps: Int32[Array, ""] = time_limit(1000)
+    ramping: bool = flag(True, "Whether the game gets harder with each surfacing.")
+    minimal_actions: bool = flag(
+        True,
+        "Whether to leave out actions without an effect; in this game there are "
+        "none, so that both settings have the same six.",
     )
 
     def initial_state(self, key: Key[Array, ""]) -> SeaquestState:

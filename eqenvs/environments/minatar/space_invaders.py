@@ -26,13 +26,12 @@ alien (after rules 2 and 3), or when aliens that are in the bottom row come down
 import functools as ft
 import operator
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
-from ..._parameters import Flag, Integer
+from ...fields import flag, integer, time_limit
 from ...spaces import Box, Discrete
 
 
@@ -96,41 +95,22 @@ class SpaceInvaders(
     **Source:** Young & Tian (2019), package `minatar`.
     """
 
-    shot_interval: Int32[Array, ""] = eqx.field(
-        default=5,
-        converter=Integer(
-            "Steps from one shot of the cannon to the next.", unit="steps", minimum=0
-        ),
+    shot_interval: Int32[Array, ""] = integer(
+        5, "Steps from one shot of the cannon to the next.", unit="steps", minimum=0
     )
-    initial_alien_move_interval: Int32[Array, ""] = eqx.field(
-        default=12,
-        converter=Integer(
-            "Most steps from one move of the aliens to the next, in the first wave.",
-            unit="steps",
-            minimum=1,
-        ),
+    initial_alien_move_interval: Int32[Array, ""] = integer(
+        12,
+        "Most steps from one move of the aliens to the next, in the first wave.",
+        unit="steps",
+        minimum=1,
     )
-    alien_shot_interval: Int32[Array, ""] = eqx.field(
-        default=10,
-        converter=Integer(
-            "Steps from one shot of the aliens to the next.", unit="steps", minimum=1
-        ),
+    alien_shot_interval: Int32[Array, ""] = integer(
+        10, "Steps from one shot of the aliens to the next.", unit="steps", minimum=1
     )
-    max_steps: Int32[Array, ""] = eqx.field(
-        default=1000,
-        converter=Integer(
-            "Number of steps after which an episode is truncated.", minimum=1
-        ),
-    )
-    ramping: bool = eqx.field(
-        default=True,
-        static=True,
-        converter=Flag("Whether each wave is faster than the one before."),
-    )
-    minimal_actions: bool = eqx.field(
-        default=True,
-        static=True,
-        converter=Flag("Whether to leave out the actions that do nothing here."),
+    max_steps: Int32[Array, ""] = time_limit(1000)
+    ramping: bool = flag(True, "Whether each wave is faster than the one before.")
+    minimal_actions: bool = flag(
+        True, "Whether to leave out the actions that do nothing here."
     )
 
     def initial_state(self, key: Key[Array, ""]) -> SpaceInvadersState:

@@ -13,14 +13,13 @@ its code (https://github.com/Rondorf/BOReL).
 import math
 from typing import Literal
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Bool, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
-from ..._parameters import Choice, Flag, Integer, Real
+from ...fields import choice, flag, real, time_limit
 from ...spaces import Box
 
 
@@ -68,60 +67,40 @@ class PointRobot(
     [BOReL](https://github.com/Rondorf/BOReL).
     """  # noqa: E501
 
-    max_force: Float[Array, ""] = eqx.field(
-        default=0.1, converter=Real("Furthest move along an axis.", minimum=0)
+    max_force: Float[Array, ""] = real(0.1, "Furthest move along an axis.", minimum=0)
+    circle_radius: Float[Array, ""] = real(1.0, "Radius of the semicircle.", minimum=0)
+    goal_radius: Float[Array, ""] = real(
+        0.2, "Distance at which the goal counts as reached.", minimum=0
     )
-    circle_radius: Float[Array, ""] = eqx.field(
-        default=1.0, converter=Real("Radius of the semicircle.", minimum=0)
+    goal: Float[Array, "2"] | None = real(
+        None,
+        "Where the goal is; None draws it for every episode.",
+        shape=(2,),
+        optional=True,
     )
-    goal_radius: Float[Array, ""] = eqx.field(
-        default=0.2,
-        converter=Real("Distance at which the goal counts as reached.", minimum=0),
+    start_low: Float[Array, "2"] = real(
+        (-1.5, -0.5), "Lower left corner of the start rectangle.", shape=(2,)
     )
-    goal: Float[Array, "2"] | None = eqx.field(
-        default=None,
-        converter=Real(
-            "Where the goal is; None draws it for every episode.",
-            shape=(2,),
-            optional=True,
-        ),
+    start_high: Float[Array, "2"] = real(
+        (1.5, 1.5), "Upper right corner of the start rectangle.", shape=(2,)
     )
-    start_low: Float[Array, "2"] = eqx.field(
-        default=(-1.5, -0.5),
-        converter=Real("Lower left corner of the start rectangle.", shape=(2,)),
+    max_steps: Int32[Array, ""] = time_limit(100)
+    start: Literal["rectangle", "off_circle", "center", "half_disc"] = choice(
+        "rectangle",
+        "Where the robot starts.",
+        options=("rectangle", "off_circle", "center", "half_disc"),
     )
-    start_high: Float[Array, "2"] = eqx.field(
-        default=(1.5, 1.5),
-        converter=Real("Upper right corner of the start rectangle.", shape=(2,)),
+    dense_reward: bool = flag(
+        False, "Whether the reward is minus the distance to the goal."
     )
-    max_steps: Int32[Array, ""] = eqx.field(
-        default=100,
-        converter=Integer(
-            "Number of steps after which an episode is truncated.", minimum=1
-        ),
+    observation: Literal["history", "position"] = choice(
+        "history",
+        "What the agent sees.",
+        options=("history", "position"),
     )
-    start: Literal["rectangle", "off_circle", "center", "half_disc"] = eqx.field(
-        default="rectangle",
-        static=True,
-        converter=Choice(
-            "Where the robot starts.", "rectangle", "off_circle", "center", "half_disc"
-        ),
-    )
-    dense_reward: bool = eqx.field(
-        default=False,
-        static=True,
-        converter=Flag("Whether the reward is minus the distance to the goal."),
-    )
-    observation: Literal["history", "position"] = eqx.field(
-        default="history",
-        static=True,
-        converter=Choice("What the agent sees.", "history", "position"),
-    )
-    normalize_time: bool = eqx.field(
-        default=True,
-        static=True,
-        converter=Flag("Whether the observed time goes from -1 to 1."),
-    )
+    normalize_time: bool = flag(True, "Whether the observed time goes from -1 to 1.")
+
+    task_fields = ("goal",)
 
     @staticmethod
     def random_goal(

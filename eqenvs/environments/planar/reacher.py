@@ -12,13 +12,12 @@ portability" (2021), in its `ivy_gym` (https://github.com/unifyai/gym).
 
 import math
 
-import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
-from ..._parameters import Count, Integer, Real
+from ...fields import count, real, time_limit
 from ...spaces import Box
 
 
@@ -60,30 +59,20 @@ class Reacher(
     **Source:** Lenton et al. (2021), [ivy_gym](https://github.com/unifyai/gym).
     """
 
-    torque_scale: Float[Array, ""] = eqx.field(
-        default=1.0,
-        converter=Real("Angular acceleration for an action of 1.", unit="rad/s²"),
+    torque_scale: Float[Array, ""] = real(
+        1.0, "Angular acceleration for an action of 1.", unit="rad/s²"
     )
-    time_delta: Float[Array, ""] = eqx.field(
-        default=0.05, converter=Real("Time that one step takes.", unit="s", minimum=0)
+    time_delta: Float[Array, ""] = real(
+        0.05, "Time that one step takes.", unit="s", minimum=0
     )
-    goal_sharpness: Float[Array, ""] = eqx.field(
-        default=1.0,
-        converter=Real(
-            "How fast the reward falls with the squared distance to the goal.",
-            unit="1/m²",
-            minimum=0,
-        ),
+    goal_sharpness: Float[Array, ""] = real(
+        1.0,
+        "How fast the reward falls with the squared distance to the goal.",
+        unit="1/m²",
+        minimum=0,
     )
-    max_steps: Int32[Array, ""] = eqx.field(
-        default=100,
-        converter=Integer(
-            "Number of steps after which an episode is truncated.", minimum=1
-        ),
-    )
-    num_joints: int = eqx.field(
-        default=2, static=True, converter=Count("Number of joints of the arm.")
-    )
+    max_steps: Int32[Array, ""] = time_limit(100)
+    num_joints: int = count(2, "Number of joints of the arm.")
 
     def initial_state(self, key: Key[Array, ""]) -> ReacherState:
         n = self.num_joints

@@ -11,13 +11,12 @@ portability" (2021), in its `ivy_gym` (https://github.com/unifyai/gym).
 
 import math
 
-import equinox as eqx
 import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
-from ..._parameters import Count, Integer, Real
+from ...fields import count, real, time_limit
 from ...spaces import Box
 
 
@@ -59,34 +58,23 @@ class Swimmer(
     **Source:** Lenton et al. (2021), [ivy_gym](https://github.com/unifyai/gym).
     """
 
-    time_delta: Float[Array, ""] = eqx.field(
-        default=0.05, converter=Real("Time that one step takes.", unit="s", minimum=0)
+    time_delta: Float[Array, ""] = real(
+        0.05, "Time that one step takes.", unit="s", minimum=0
     )
-    goal_sharpness: Float[Array, ""] = eqx.field(
-        default=0.5,
-        converter=Real(
-            "How fast the reward falls with the squared distance to the goal.",
-            unit="1/m²",
-            minimum=0,
-        ),
+    goal_sharpness: Float[Array, ""] = real(
+        0.5,
+        "How fast the reward falls with the squared distance to the goal.",
+        unit="1/m²",
+        minimum=0,
     )
-    urchin_sharpness: Float[Array, ""] = eqx.field(
-        default=30.0,
-        converter=Real(
-            "How fast an urchin is forgotten with the squared distance to it.",
-            unit="1/m²",
-            minimum=0,
-        ),
+    urchin_sharpness: Float[Array, ""] = real(
+        30.0,
+        "How fast an urchin is forgotten with the squared distance to it.",
+        unit="1/m²",
+        minimum=0,
     )
-    max_steps: Int32[Array, ""] = eqx.field(
-        default=500,
-        converter=Integer(
-            "Number of steps after which an episode is truncated.", minimum=1
-        ),
-    )
-    num_urchins: int = eqx.field(
-        default=5, static=True, converter=Count("Number of urchins.", minimum=0)
-    )
+    max_steps: Int32[Array, ""] = time_limit(500)
+    num_urchins: int = count(5, "Number of urchins.", minimum=0)
 
     def initial_state(self, key: Key[Array, ""]) -> SwimmerState:
         n = self.num_urchins

@@ -14,10 +14,10 @@ T = TypeVar("T")
 
 
 def jit(function: Callable[P, T]) -> Callable[P, T]:
-    """`equinox.filter_jit`, which takes anything, at the price of `jax.jit`.
+    """`equinox.filter_jit`, which takes anything, with the call overhead of `jax.jit`.
 
-    What has only arrays for its leaves, as nearly all environments, states and actions
-    have, goes to `jax.jit`, whose call takes a third of the time.
+    Arguments whose leaves are all arrays, as those of nearly all environments, states
+    and actions are, go to `jax.jit`, whose call takes a third of the time.
     """
     of_arrays = jax.jit(function)
     of_anything = eqx.filter_jit(function)

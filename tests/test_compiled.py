@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import eqenvs
-from eqenvs._jit import jit
+from eqenvs._compiled import jit
 
 
 def counted():

@@ -1,0 +1,78 @@
+"""Modules whose methods work with every transformation of JAX."""
+
+import functools as ft
+from collections.abc import Callable
+from types import MethodType
+from typing import Any, TYPE_CHECKING
+
+import equinox as eqx
+import jax.tree_util as jtu
+
+
+class AbstractValue(eqx.Module):
+    """A module whose methods can be given to `jax.jit` as well as `equinox.filter_jit`.
+
+    Equinox's bound methods are pytrees, so that `eqx.filter_jit(env.step)` traces the
+    parameters of `env`. Those of this class can be hashed too, which is what
+    `jax.jit(env.step)`, `jax.checkpoint` and `jax.pmap` need; these make constants of
+    the parameters.
+    """
+
+    if not TYPE_CHECKING:
+
+        def __getattribute__(self, name: str) -> Any:
+            value = object.__getattribute__(self, name)
+            is_method = type(value) is MethodType and value.__self__ is self
+            if is_method and not name.startswith("__"):
+                return BoundMethod(value.__func__, self)
+            return value
+
+
+@jtu.register_pytree_node_class
+class BoundMethod:
+    """A method of one object: a pytree of that object, hashed by its identity."""
+
+    __slots__ = ("__self__", "__weakref__", "function")
+
+    def __init__(self, function: Callable[..., Any], owner: Any):
+        self.function = function
+        self.__self__ = owner
+
+    @property
+    def __wrapped__(self) -> Callable[..., Any]:
+        return ft.partial(self.function, self.__self__)
+
+    @property
+    def __func__(self) -> Callable[..., Any]:
+        return self.function
+
+    @property
+    def __name__(self) -> str:
+        return self.function.__name__
+
+    @property
+    def __doc__(self) -> str | None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.function.__doc__
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(self.__self__, *args, **kwargs)
+
+    def __hash__(self) -> int:
+        return hash((self.function, id(self.__self__)))
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, BoundMethod)
+            and self.function is other.function
+            and self.__self__ is other.__self__
+        )
+
+    def __repr__(self) -> str:
+        return f"<{self.function.__qualname__} of {self.__self__!r}>"
+
+    def tree_flatten(self):
+        return (self.__self__,), self.function
+
+    @classmethod
+    def tree_unflatten(cls, function: Any, children: Any) -> "BoundMethod":
+        return cls(function, *children)

@@ -1,0 +1,186 @@
+"""Described objects as configurations: `to_config(env)` and back."""
+
+import dataclasses
+import importlib
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.core
+import jax.numpy as jnp
+import jax.tree_util as jtu
+import numpy as np
+
+from ._parametric import (
+    AbstractParametric,
+    described_fields,
+    unknown_parameter,
+)
+
+
+def to_config(object: AbstractParametric) -> dict[str, Any]:
+    """Writes an environment, a wrapper or an algorithm as a configuration, complete
+    with its defaults.
+
+    ```python
+    >>> to_config(CartPole())
+    {"class": "eqenvs:CartPole", "gravity": 9.8, "cart_mass": 1.0, ...}
+    ```
+
+    **Arguments:**
+
+    - `object`: an object of a class of described fields.
+
+    **Returns:**
+
+    A dictionary. Under `"class"` it has where the class is imported from; under the
+    name of each field a bool, integer, float or string, `None`, a NumPy array, or a
+    configuration if the field holds such an object. Floats are the shortest that are
+    read back as the same number; infinity is `"inf"`, so that all but the arrays can be
+    written as JSON.
+
+    **Raises:**
+
+    `TypeError` if `object` is not of such a class; `ValueError` if it is being traced,
+    or holds a function that cannot be imported by its name.
+    """
+    if not isinstance(object, AbstractParametric):
+        raise TypeError(
+            "to_config takes an environment, a wrapper or an algorithm; got "
+            f"{object!r}."
+        )
+    name = type(object).__name__
+    config: dict[str, Any] = {"class": _path_of(type(object))}
+    for field in dataclasses.fields(object):
+        if field.init:
+            value = getattr(object, field.name)
+            config[field.name] = _write(value, f"{name}.{field.name}")
+    return config
+
+
+def from_config(config: Mapping[str, Any]) -> Any:
+    """Makes the object that [`eqenvs.to_config`][] wrote.
+
+    A field that is missing, as in a configuration written before the field existed, has
+    its default, and a warning says so.
+
+    **Arguments:**
+
+    - `config`: a configuration.
+
+    **Returns:**
+
+    The object.
+
+    **Raises:**
+
+    `TypeError` or `ValueError` if there is no such class, an entry is not one of its
+    fields, or a value is not allowed; the message names it.
+    """
+    if not isinstance(config, Mapping) or not isinstance(config.get("class"), str):
+        raise TypeError(
+            "a configuration must be a dictionary with the entry 'class', such as "
+            f"'eqenvs:CartPole'; got {config!r}."
+        )
+    cls = _imported(config["class"], "class")
+    if not (isinstance(cls, type) and issubclass(cls, AbstractParametric)):
+        raise TypeError(
+            f"the class of a configuration must be one of described fields; "
+            f"{config['class']!r} is {cls!r}."
+        )
+    fields = [field.name for field in dataclasses.fields(cls) if field.init]
+    values = {name: _read(x) for name, x in config.items() if name != "class"}
+    for name in values:
+        if name not in fields:
+            raise TypeError(unknown_parameter(cls.__name__, name, fields))
+    missing = [name for name in fields if name not in values]
+    if missing:
+        warnings.warn(
+            f"the configuration of {cls.__name__} has no {', '.join(missing)}: it was "
+            "written by another version. The default is taken.",
+            stacklevel=2,
+        )
+    return _make(cls, values)
+
+
+def _make(cls: type, values: dict[str, Any]) -> Any:
+    """Calls the constructor. Values with one more axis than described are those of a
+    batch, which the constructor would refuse: it gets the first of them."""
+    described = described_fields(cls)
+    batched = {}
+    for name, value in values.items():
+        rank = described[name].parameter.rank if name in described else None
+        is_array = isinstance(value, np.ndarray | jax.Array | list)
+        if is_array and rank is not None and np.ndim(value) == rank + 1:
+            batched[name] = value
+    object = cls(**values | {name: value[0] for name, value in batched.items()})
+    for name, value in batched.items():
+        entries = [described[name].parameter(entry) for entry in value]
+        object = eqx.tree_at(
+            lambda x, name=name: getattr(x, name), object, jnp.stack(entries)
+        )
+    return object
+
+
+def _write(value: Any, name: str) -> Any:
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, AbstractParametric):
+        return to_config(value)
+    if isinstance(value, jax.core.Tracer):
+        raise ValueError(f"{name} is being traced and has no value yet.")
+    if isinstance(value, jax.Array | np.ndarray | np.generic):
+        value = np.asarray(value)
+        return value if value.ndim > 0 else _write_number(value)
+    if isinstance(value, float):
+        return _write_number(np.float64(value))
+    if isinstance(value, jtu.Partial) and not value.args and not value.keywords:
+        value = value.func
+    if callable(value) and not isinstance(value, eqx.Module):
+        return {"function": _path_of(value)}
+    raise TypeError(f"{name} cannot be written to a configuration: {value!r}.")
+
+
+def _write_number(value: Any) -> bool | int | float | str:
+    number = value.item()
+    if isinstance(number, float):
+        if not np.isfinite(number):
+            return str(number)
+        return float(str(value))  # the shortest that is read back as the same
+    return number
+
+
+def _read(value: Any) -> Any:
+    if isinstance(value, Mapping) and "class" in value:
+        return from_config(value)
+    if isinstance(value, Mapping) and set(value) == {"function"}:
+        return _imported(value["function"], "function")
+    return value
+
+
+def _path_of(value: Any) -> str:
+    """Where a class or a function is imported from, as `"module:name"`: the shortest
+    package that has it under its name."""
+    module, name = value.__module__, value.__qualname__
+    parts = module.split(".")
+    for end in range(1, len(parts) + 1):
+        package = ".".join(parts[:end])
+        if getattr(sys.modules.get(package), name, None) is value:
+            return f"{package}:{name}"
+    raise ValueError(
+        f"{value!r} cannot be written to a configuration: it cannot be imported from "
+        f"{module!r} by its name. Define it at the top level of a module."
+    )
+
+
+def _imported(path: str, what: str) -> Callable[..., Any]:
+    try:
+        module, name = path.split(":")
+        return getattr(importlib.import_module(module), name)
+    except (ValueError, ImportError, AttributeError) as error:
+        raise ValueError(
+            f"the {what} {path!r} of a configuration cannot be imported: {error}."
+        ) from None

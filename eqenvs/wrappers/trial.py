@@ -1,0 +1,122 @@
+"""Several episodes of one task as one episode.
+
+The setting of meta-reinforcement learning: Duan, Schulman, Chen, Bartlett, Sutskever &
+Abbeel, "RL²: fast reinforcement learning via slow reinforcement learning" (2016,
+arXiv:1611.02779), and Wang et al., "Learning to reinforcement learn" (2016,
+arXiv:1611.05763).
+
+1. A trial draws a task: a goal, or the probabilities of a bandit.
+2. It plays `num_episodes` episodes of this task. Only where an episode begins is drawn
+   again.
+3. The trial is over with its last episode; then a new task is drawn.
+"""
+
+from typing import Any, Generic
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Int32, Key
+
+from .._environment import (
+    AbstractEnvironment,
+    AbstractState,
+    Action,
+    Observation,
+    select,
+    State,
+    Transition,
+)
+from ..fields import environment, integer
+from ._wrapper import AbstractWrapper
+
+
+class TrialState(AbstractState, Generic[State]):
+    """A state of the wrapped environment, and how far the trial is.
+
+    `time` counts the steps of the trial, `inner.time` those of the episode.
+    """
+
+    inner: State
+    episode: Int32[Array, ""]
+    is_over: Bool[Array, ""]
+    time: Int32[Array, ""]
+
+
+class Trial(AbstractWrapper[TrialState[State], Action, Observation, State]):
+    """Several episodes of one task as one episode.
+
+    The task is what an environment names in `task_fields`: the goal of `MetaMaze` and
+    `PointRobot`, the arms of the bandits. Observations are those of the environment, so
+    that the first one of an episode says nothing of the one before; an agent with a
+    memory learns within a trial.
+
+    `info["episode_ended"]` is true at the end of every episode of the trial.
+
+    ```python
+    env = Trial(PointRobot(), num_episodes=5)
+    ```
+    """
+
+    env: AbstractEnvironment[State, Action, Observation] = environment(
+        "The environment that a task is drawn from; one with `task_fields`."
+    )
+    num_episodes: Int32[Array, ""] = integer(
+        10, "Number of episodes in a trial.", minimum=1
+    )
+
+    def __check_init__(self):
+        if not self.env.task_fields:
+            raise ValueError(
+                f"Trial.env must be an environment that names its `task_fields`; "
+                f"{type(self.env).__name__} has none."
+            )
+
+    @property
+    def max_steps(self) -> Int32[Array, ""]:  # pyright: ignore
+        return self.env.max_steps * self.num_episodes
+
+    def wrap(self, key: Key[Array, ""], inner: State) -> TrialState[State]:
+        del key
+        zero = jnp.int32(0)
+        return TrialState(
+            inner=inner, episode=zero, is_over=jnp.array(False), time=zero
+        )
+
+    def inner_state(self, state: TrialState[State]) -> State:
+        return state.inner
+
+    def transition(
+        self, key: Key[Array, ""], state: TrialState[State], action: Action
+    ) -> Transition[TrialState[State]]:
+        # 2. One step of an episode.
+        transition = Transition(*self.env.transition(key, state.inner, action))
+        inner, terminated = transition.state, jnp.asarray(transition.terminated)
+        ended = terminated | self.env.truncated(inner)
+        episode = state.episode + ended.astype(jnp.int32)
+        is_over = episode >= self.num_episodes
+        # 3. Where the trial goes on, the next episode begins.
+        begins = ended & ~is_over
+        inner = select(begins, self._same_task(self.own_key(key), inner), inner)
+        info = {**transition.info, "episode_ended": ended}
+        return Transition(
+            TrialState(
+                inner=inner, episode=episode, is_over=is_over, time=state.time + 1
+            ),
+            transition.reward,
+            terminated & is_over,
+            info,
+        )
+
+    def _same_task(self, key: Key[Array, ""], last_state: State) -> State:
+        state = self.env.next_initial_state(key, last_state)
+        names = self.env.task_fields
+
+        def task(state: Any) -> list[Any]:
+            return [getattr(state, name) for name in names]
+
+        state = eqx.tree_at(task, state, task(last_state))
+        return jax.tree.map(lambda x, y: x.astype(y.dtype), state, last_state)
+
+    def truncated(self, state: TrialState[State]) -> Bool[Array, ""]:
+        return state.is_over & self.env.truncated(state.inner)
