@@ -5,19 +5,37 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 
-.PHONY: demo test lint docs bench clean
+.PHONY: help demo test test-quick test-x64 test-versions lint format docs bench clean
+
+help:  ## This list.
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed-cli  ## Random rollouts, then an agent that learns CartPole.
 	$(BIN)/python examples/demo.py
 
-test: $(VENV)/.installed-dev  ## All tests.
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+test: $(VENV)/.installed-dev  ## All tests, then the quick ones with 64-bit numbers.
+	$(PYTEST)
+	JAX_ENABLE_X64=1 $(PYTEST) -m quick
 
-lint: $(VENV)/.installed-dev  ## Style and types.
+test-quick: $(VENV)/.installed-dev  ## The quick tests, in a few minutes.
+	$(PYTEST) -m quick
+
+test-x64: $(VENV)/.installed-dev  ## The quick tests with 64-bit numbers.
+	JAX_ENABLE_X64=1 $(PYTEST) -m quick
+
+test-versions:  ## The quick tests with the oldest packages, and on Python 3.12 and 3.13.
+	bash tests/versions.sh
+
+lint: $(VENV)/.installed-dev  ## Check style and types.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+format: $(VENV)/.installed-dev  ## Format the code, and mend what ruff can.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 docs: $(VENV)/.installed-dev  ## The documentation, into site/.
 	$(BIN)/mkdocs build --strict
@@ -25,8 +43,8 @@ docs: $(VENV)/.installed-dev  ## The documentation, into site/.
 bench: $(VENV)/.installed-bench  ## Speed beside gymnax, in less than ten minutes.
 	$(BIN)/python -m benchmarks --output benchmarks/results --minutes 9.3
 
-clean:
-	rm -rf $(VENV) site .jax_cache
+clean:  ## Remove everything that was made here.
+	rm -rf $(VENV) .versions site .jax_cache
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -9,10 +9,14 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import jax  # noqa: E402
+import jax.experimental  # noqa: E402
 import jaxtyping  # noqa: E402
 import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 
+
+if not hasattr(jax, "enable_x64"):  # in older versions of JAX
+    jax.enable_x64 = jax.experimental.enable_x64
 
 settings.register_profile(
     "eqenvs",
@@ -45,11 +49,33 @@ def unchecked():
     jaxtyping.config.update("jaxtyping_disable", False)
 
 
+# What the quick part of the tests leaves out besides slow tests: these files and
+# folders; and of the tests of all environments, those that are not of these.
+_NOT_QUICK = {
+    "environments",
+    "test_benchmarks.py",
+    "test_cost.py",
+    "test_examples.py",
+    "test_recorded.py",
+}
+_QUICK_IDS = {"Breakout-MinAtar", "CartPole-v1", "FrozenLake-misc", "Pendulum-v1"}
+
+
 def pytest_collection_modifyitems(items):
-    """One worker takes the tests of one file, or of one environment where a test goes
-    over all of them: what they compile and cache, they share."""
+    """Marks the quick tests. One worker takes the tests of one file, or of one
+    environment where a test goes over all of them: what they compile and cache, they
+    share."""
     for item in items:
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        id = parameters.get("id")
         is_conformance = item.path.name == "test_conformance.py"
-        group = parameters.get("id") if is_conformance else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+        item.add_marker(
+            pytest.mark.xdist_group(id if is_conformance else str(item.path))
+        )
+        is_left_out = (
+            item.get_closest_marker("slow")
+            or not _NOT_QUICK.isdisjoint(item.path.parts)
+            or (is_conformance and id is not None and id not in _QUICK_IDS)
+        )
+        if not is_left_out:
+            item.add_marker(pytest.mark.quick)

@@ -31,7 +31,7 @@ def load_agent(folder: pathlib.Path) -> tuple[AbstractEnvironment, Any]:
                 "`eqenvs train` prints the folder that it saves an agent in."
             )
     record = json.loads((folder / "run.json").read_text())
-    env = make(record["id"])
+    env = make(record["id"], **record.get("parameters", {}))
     ppo = PPO(**record["ppo"])
     like = eqx.filter_eval_shape(
         lambda key: ActorCritic(

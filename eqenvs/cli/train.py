@@ -4,6 +4,7 @@ import contextlib
 import json
 import pathlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Annotated, Any
@@ -23,6 +24,9 @@ class Train:
 
     id: Annotated[str, tyro.conf.Positional]
     """Which environment, such as CartPole-v1."""
+    parameters: tuple[str, ...] = ()
+    """Parameters of the environment, such as gravity=3.7 pole_mass=0.2. `eqenvs info`
+    lists them."""
     num_steps: int | None = None
     """Steps to take in all environments together; by default 1,000,000, or what is
     known to be enough for this environment."""
@@ -46,7 +50,8 @@ class Train:
         from ..agents.settings import settings
 
         # Whatever can go wrong should do so before the training.
-        env = make(self.id)
+        parameters = parse(self.parameters)
+        env = make(self.id, **parameters)
         chosen: dict[str, Any] = {"num_steps": 1_000_000, **settings(self.id)}
         for name in ("num_steps", "learning_rate", "discount", "num_envs"):
             if getattr(self, name) is not None:
@@ -73,6 +78,7 @@ class Train:
         result = report(env, agent, (self.seed + 1) % 2**64, self.num_episodes)
         record = {
             "id": self.id,
+            "parameters": parameters,
             "seed": self.seed,
             "num_steps": num_steps,
             "ppo": chosen,
@@ -84,3 +90,21 @@ class Train:
         # Last, because it is what makes the folder a finished run.
         write_safely(folder / "run.json", json.dumps(record, indent=2).encode())
         print(f"Saved the agent and its learning curve in {folder}.")
+
+
+def parse(assignments: Sequence[str]) -> dict[str, Any]:
+    """Reads `name=value`: JSON where it is JSON, and otherwise a string."""
+    parsed: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not name or not equals:
+            raise ValueError(
+                f"a parameter must be given as name=value; got {assignment!r}."
+            )
+        if name in parsed:
+            raise ValueError(f"the parameter {name} is given twice.")
+        try:
+            parsed[name] = json.loads(value)
+        except ValueError:
+            parsed[name] = value
+    return parsed

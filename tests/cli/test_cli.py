@@ -139,6 +139,13 @@ def test_train_and_evaluate(tmp_path):
         (("train", "CartPole-v1", "--output", "file"), "file: Not a directory"),
         (("train", "CartPole-v1", "--output", "/proc/x"), "/proc/x: No such file"),
         (("train", "CartPole-v1", "--num-envs", "0"), "num_envs must be"),
+        (("train", "CartPole-v1", "--parameters", "gravty=3"), "gravity"),
+        (("train", "CartPole-v1", "--parameters", "gravity=nan"), "a real number"),
+        (("train", "CartPole-v1", "--parameters", "gravity"), "given as name=value"),
+        (
+            ("train", "CartPole-v1", "--parameters", "gravity=1", "gravity=2"),
+            "given twice",
+        ),
         (("evaluate", "nowhere"), "there is no saved agent in nowhere"),
         (("evaluate", ".", "--num-episodes", "0"), "num_episodes must be at least 1"),
         (("evaluate", ".", "--seed", 2**64), "got 18446744073709551616"),
@@ -196,6 +203,20 @@ agents.PPO.train = interrupt
     status, _, errors = run(code=TRAIN.format(prepare=prepare), cwd=tmp_path)
     assert (status, errors) == (130, "eqenvs: interrupted.\n")
     assert [*(tmp_path / "runs").iterdir()] == []
+
+
+def test_parameters_of_the_environment(tmp_path):
+    arguments = ("--num-steps", 4096, "--num-episodes", 2, "--parameters")
+    values = ("max_steps=3", "integrator=semi-implicit euler")
+    status, output, errors = run(
+        "train", "CartPole-v1", *arguments, *values, cwd=tmp_path
+    )
+    assert status == 0, errors
+    assert "mean length 3.0" in output
+    status, again, _ = run(
+        "evaluate", "runs/CartPole-v1-seed0", "--num-episodes", 2, cwd=tmp_path
+    )
+    assert again.strip() in output
 
 
 def test_the_largest_seed(tmp_path):
