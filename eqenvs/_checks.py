@@ -134,7 +134,7 @@ def _struct_of(structure: Any, arrays: tuple[Any, ...], x64: bool) -> Struct:
     batched = [
         array.shape[0]
         for array, (_, rank) in zip(arrays, leaf_ranks(env), strict=True)
-        if rank is not None and eqx.is_array(array) and array.ndim == rank + 1
+        if isinstance(array, jax.ShapeDtypeStruct) and rank == array.ndim - 1
     ]
     if batched:
         raise ValueError(

@@ -113,7 +113,7 @@ def _make(cls: type, values: dict[str, Any]) -> Any:
     batched = {}
     for name, value in values.items():
         rank = described[name].parameter.rank if name in described else None
-        is_array = isinstance(value, np.ndarray | jax.Array | list)
+        is_array = isinstance(value, np.ndarray | jax.Array)
         if is_array and rank is not None and np.ndim(value) == rank + 1:
             batched[name] = value
     object = cls(**values | {name: value[0] for name, value in batched.items()})
@@ -158,7 +158,7 @@ def _read(value: Any) -> Any:
         return from_config(value)
     if isinstance(value, Mapping) and set(value) == {"function"}:
         return _imported(value["function"], "function")
-    return value
+    return np.asarray(value) if isinstance(value, list) else value
 
 
 def _path_of(value: Any) -> str:
