@@ -23,7 +23,8 @@ import eqenvs
 from .environments.test_seaquest import describe_game, describe_state, set_up
 
 
-gymnax = pytest.importorskip("gymnax")
+with jax.enable_x64(False):  # for the arrays that gymnax makes on import
+    gymnax = pytest.importorskip("gymnax")
 
 KEY = jr.key(0)
 SIGNIFICANCE = 1e-3  # of every statistical test; the seeds are fixed
@@ -89,11 +90,23 @@ OURS = {
         env=eqenvs.CartPole(),
         probability=0.1,
     ),  # pyright: ignore[reportCallIssue]
+    "StickyAction, carry over": lambda: eqenvs.StickyAction(
+        env=eqenvs.CartPole(),
+        probability=0.1,
+        carry_over=True,
+    ),  # pyright: ignore[reportCallIssue]
 }
 
 
 def make_mnist_bandit(folder):
     return eqenvs.MNISTBandit.load(folder)
+
+
+@pytest.fixture(autouse=True)
+def x32():
+    """Much of gymnax does not run with 64-bit numbers."""
+    with jax.enable_x64(False):
+        yield
 
 
 # Steps and starts of both. States are changed with `replace`, theirs and ours.
@@ -857,10 +870,11 @@ def test_sticky_actions_outlive_an_episode():
     state = state.replace(env_state=last)
     _, state, _, terminated, _, _ = wrapped.step(KEY, state, 1, params)
     assert terminated and state.last_action == 1
-    env = OURS["StickyAction"]()
-    state = env.reset(KEY)[1]
-    inner = dataclasses.replace(
-        state.inner, theta=jnp.float32(0.2), theta_dot=jnp.float32(3)
-    )
-    step = env.step(KEY, dataclasses.replace(state, inner=inner), 1)
-    assert step.terminated and step.state.last_action == 0
+    for name, expected in (("StickyAction", 0), ("StickyAction, carry over", 1)):
+        env = OURS[name]()
+        state = env.reset(KEY)[1]
+        inner = dataclasses.replace(
+            state.inner, theta=jnp.float32(0.2), theta_dot=jnp.float32(3)
+        )
+        step = env.step(KEY, dataclasses.replace(state, inner=inner), 1)
+        assert step.terminated and step.state.last_action == expected
