@@ -31,7 +31,10 @@ from .spaces import AbstractSpace, check_scalars, hold_scalars
 
 
 if TYPE_CHECKING:
+    from ._parametric import AbstractDescribed as LoopBase
     from .rendering import Scene
+else:
+    LoopBase = AbstractValue
 
 
 class AbstractState(eqx.Module):
@@ -90,7 +93,7 @@ class TimeStep(NamedTuple, Generic[State, Observation]):
         return tuple  # As above.
 
 
-class AbstractLoop(AbstractValue, Generic[State, Action, Observation]):
+class AbstractLoop(LoopBase, Generic[State, Action, Observation]):
     """`reset`, `advance` and `step`, for whatever has a first state and a next one.
 
     [`eqenvs.AbstractEnvironment`][] is one lane of it, [`eqenvs.VectorEnvironment`][]

@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     import abc
     from typing import ClassVar
 
-    class _Base(abc.ABC):
+    class AbstractDescribed(abc.ABC):
         __dataclass_fields__: ClassVar[dict[str, Any]]
 
         def __init__(self, *args: Any, **kwargs: Any) -> None: ...  # noqa: B027
 
 else:
-    _Base = AbstractValue
+    AbstractDescribed = AbstractValue
 
 
-class AbstractParametric(_Base):
+class AbstractParametric(AbstractDescribed):
     """A module whose fields are described, by the functions of `eqenvs.fields`.
 
     A concrete subclass is final, knows its parameters by name in its error messages,
