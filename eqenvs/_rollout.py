@@ -15,6 +15,7 @@ from jaxtyping import Array, Bool, Float, Int32, PyTree
 
 from ._checks import as_key, as_keys, check_count, check_key
 from ._environment import AbstractEnvironment, advance_and_restart
+from ._varying import vary, varying_axes
 from ._vector import VectorEnvironment
 
 
@@ -258,6 +259,17 @@ class _Player(eqx.Module):
             finished=jnp.zeros(num_envs, bool),
         )
 
+    def varying_start(self, key: Any) -> tuple[_Lanes, frozenset[str]]:
+        """The start, which varies over the axes of a mesh that anything later does."""
+        start = self.start(key)
+        axes = varying_axes((self, key, start))
+        # A policy may hold arrays that are no leaves of it: it is tried.
+        if jax.sharding.get_abstract_mesh().manual_axes:
+            start = vary(start, axes)
+            end, _ = jax.eval_shape(ft.partial(self.step, reset=True), key, start)
+            axes |= varying_axes(end)
+        return vary(start, axes), axes
+
     def step(
         self, key: Any, lanes: _Lanes, *, reset: bool
     ) -> tuple[_Lanes, Trajectory]:
@@ -337,14 +349,16 @@ def _rollout(
     player = _Player(envs, policy, initial_carry)
     reset_key, key = jr.split(key)
 
+    start, axes = player.varying_start(reset_key)
+
     def body(lanes, time):
         lanes, trajectory = player.step(jr.fold_in(key, time), lanes, reset=True)
         if not store_states:
             trajectory = trajectory._replace(state=None, next_state=None)
-        return lanes, trajectory if store else None
+        return vary(lanes, axes), trajectory if store else None
 
     times = jnp.arange(num_steps, dtype=jnp.uint32)
-    lanes, trajectory = jax.lax.scan(body, player.start(reset_key), times)
+    lanes, trajectory = jax.lax.scan(body, start, times)
     if num_envs is None:
         lanes = jax.tree.map(lambda x: x[0], lanes)
         trajectory = jax.tree.map(lambda x: x[:, 0], trajectory)
@@ -378,10 +392,10 @@ def _evaluate(
     def body(carry):
         time, lanes = carry
         lanes, _ = player.step(jr.fold_in(key, time), lanes, reset=False)
-        return time + jnp.uint32(1), lanes
+        return time + jnp.uint32(1), vary(lanes, axes)
 
-    start = (jnp.uint32(0), player.start(reset_key))
-    _, lanes = jax.lax.while_loop(is_going_on, body, start)
+    start, axes = player.varying_start(reset_key)
+    _, lanes = jax.lax.while_loop(is_going_on, body, (jnp.uint32(0), start))
     episode_return = jnp.where(lanes.finished, lanes.episode_return, jnp.nan)
     return Evaluation(episode_return, lanes.episode_length), lanes.finished
 

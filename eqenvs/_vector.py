@@ -25,6 +25,7 @@ from ._environment import (
     TimeStep,
 )
 from ._parametric import batch_axes, is_batched, map_leaves
+from ._varying import vary, varying_axes
 from .spaces import AbstractSpace, batch, hull
 
 
@@ -169,6 +170,8 @@ class VectorEnvironment(AbstractLoop[State, Action, Observation]):
         self, key: Key[Array, ""], ended: Bool[Array, " num_envs"], state: State
     ) -> State:
         if self.num_envs > _MIN_CHUNK and _draws_initial_state(self, key, state):
+            axes = varying_axes((self, key, ended, state))
+            ended, state = vary((ended, state), axes)
             return _reset_ended_lanes(self, key, ended, state)
         return _reset_all_lanes(self, key, ended, state)
 
@@ -315,8 +318,9 @@ def _reset_in_chunks(
         states = jax.lax.fori_loop(jnp.int32(0), end, write, states)
         return start + jnp.int32(size), states
 
+    start = vary(jnp.int32(0), varying_axes(count))
     return jax.lax.while_loop(
-        lambda carry: carry[0] < count, reset_chunk, (jnp.zeros_like(count), states)
+        lambda carry: carry[0] < count, reset_chunk, (start, states)
     )[1]
 
 
@@ -334,10 +338,8 @@ def _true_indices(
         indices = jax.lax.dynamic_update_index_in_dim(indices, i, count, axis=0)
         return indices, count + mask[i].astype(jnp.int32)
 
-    # Made of the mask, so that they vary over the devices of a mesh where it does.
-    indices = jnp.where(mask, jnp.int32(0), jnp.int32(0))
-    start, stop = jnp.int32(0), jnp.int32(mask.size)
-    return jax.lax.fori_loop(start, stop, visit, (indices, indices[0]))
+    init = vary((jnp.zeros(mask.size, jnp.int32), jnp.int32(0)), varying_axes(mask))
+    return jax.lax.fori_loop(jnp.int32(0), jnp.int32(mask.size), visit, init)
 
 
 def _check_lanes(envs: VectorEnvironment, name: str, tree: PyTree) -> None:

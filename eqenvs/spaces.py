@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Int32, Key, PyTree, Shaped
 
 from ._bound import AbstractValue
+from ._checks import check_key
 from .random import below
 
 
@@ -93,7 +94,7 @@ def hold_scalars(value: PyTree[Any]) -> PyTree[Any]:
     if isinstance(value, jax.Array | np.ndarray):
         return value
     if isinstance(value, _SCALAR_TYPES):
-        return _Scalar(np.asarray(value))
+        return _Scalar(_as_numpy(value))
     return jax.tree.map(
         lambda x: hold_scalars(x) if isinstance(x, _SCALAR_TYPES) else x, value
     )
@@ -102,8 +103,20 @@ def hold_scalars(value: PyTree[Any]) -> PyTree[Any]:
 _SCALAR_TYPES = (bool, int, float, np.generic)
 
 
+def _as_numpy(value: Any) -> np.ndarray:
+    """A Python or NumPy scalar as an array; an integer that JAX may not have as a real
+    number."""
+    is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if is_integer and not -(2**31) <= value < 2**31:
+        try:
+            return np.asarray(float(value))
+        except OverflowError:
+            return np.asarray(math.inf if value > 0 else -math.inf)
+    return np.asarray(value)
+
+
 def check_scalars(env: Any, action: Any) -> None:
-    """Raises if `action` is a number outside of a space of integers.
+    """Raises if `action` is a number outside a space of integers.
 
     Only Python and NumPy numbers are looked at: those of an array on a device would
     have to be waited for.
@@ -119,36 +132,45 @@ def check_scalars(env: Any, action: Any) -> None:
     if isinstance(action, np.ndarray) and action.dtype.kind not in "iu":
         return
     space = env.action_space
+    lowest: Any = 0
     if isinstance(space, Discrete):
-        sizes: Any = space.n
+        highest: Any = space.n - 1
     elif isinstance(space, MultiDiscrete) and np.shape(action)[-1:] == space.shape:
-        sizes = np.asarray(space.nvec)
+        highest = np.asarray(space.nvec) - 1
+    elif isinstance(space, Box) and jnp.issubdtype(space.dtype, jnp.integer):
+        lowest, highest = _limits(space.dtype)
     else:
         return
-    if not np.all((np.asarray(action) >= 0) & (np.asarray(action) < sizes)):
+    if not np.all((action >= lowest) & (action <= highest)):
         raise ValueError(
             f"the action of {type(env).__name__} must be in {space}; got {action}."
         )
 
 
-def _check_array(
-    value: Any, name: str, space: AbstractSpace, shape: tuple[int, ...], kinds: str
-) -> Array:
+def _check_array(value: Any, name: str, space: Any, *kinds: Any) -> Array:
+    """Returns `value` as an array of the shape and dtype of `space`, or raises.
+
+    **Arguments:**
+
+    - `value`: what was given.
+    - `name`: what to call it in an error message.
+    - `space`: a space with a `shape` and a `dtype`.
+    - `kinds`: the kinds of dtype that it may have, such as `jnp.integer`; an array only
+        the first.
+    """
     if isinstance(value, _SCALAR_TYPES):
-        value = _Scalar(np.asarray(value))
+        value = _Scalar(_as_numpy(value))
     is_scalar = isinstance(value, _Scalar)
-    if is_scalar:
-        value = value.value
-        kinds = kinds.replace("f", "fiu")  # 1 is a fine way to write 1.0
+    value = value.value if is_scalar else value
     if not isinstance(value, jax.Array | np.ndarray):
-        is_short = value is None or isinstance(value, str)
+        is_short = value is None or isinstance(value, str | complex)
         got = repr(value) if is_short else f"a {type(value).__name__}"
         raise TypeError(f"{name} must be an array in {space}; got {got}.")
-    if jnp.issubdtype(value.dtype, jax.dtypes.extended) or (
-        np.dtype(value.dtype).kind not in kinds and value.dtype != jnp.bfloat16
-    ):
+    kinds = kinds if is_scalar else kinds[:1]
+    if not any(jnp.issubdtype(value.dtype, kind) for kind in kinds):
         raise TypeError(f"{name} must be in {space}; got the dtype {value.dtype}.")
-    value = jnp.asarray(value)
+    value = _cast(value, space.dtype)
+    shape = space.shape
     if is_scalar and math.prod(shape) == 1:
         value = value.reshape(shape)
     if value.shape != shape:
@@ -162,14 +184,64 @@ def _check_array(
     return value
 
 
+def _cast(value: Any, dtype: Any) -> Array:
+    """Converts to another dtype; an integer that does not fit becomes the nearest one
+    that does."""
+    if jnp.issubdtype(value.dtype, jnp.integer) and jnp.issubdtype(dtype, jnp.integer):
+        lowest, highest = _common_limits(value.dtype, dtype)
+        if (lowest, highest) != _limits(value.dtype):
+            xp = np if isinstance(value, np.ndarray) else jnp
+            value = xp.clip(
+                value, np.array(lowest, value.dtype), np.array(highest, value.dtype)
+            )
+    return jnp.asarray(value).astype(dtype)
+
+
+def _fits(value: Array, dtype: Any) -> Bool[Array, "..."]:
+    """Which integers a dtype of integers has."""
+    lowest, highest = _common_limits(value.dtype, dtype)
+    return (value >= np.array(lowest, value.dtype)) & (
+        value <= np.array(highest, value.dtype)
+    )
+
+
+def _limits(dtype: Any) -> tuple[int, int]:
+    return int(jnp.iinfo(dtype).min), int(jnp.iinfo(dtype).max)
+
+
+def _common_limits(first: Any, second: Any) -> tuple[int, int]:
+    (low, high), (other_low, other_high) = _limits(first), _limits(second)
+    return max(low, other_low), min(high, other_high)
+
+
+_LARGEST_SIZE = 2**31 - 1
+
+
+def _check_size(size: Any, name: str) -> int:
+    """A number of integers that an int32 can count, as a Python integer, or raises."""
+    allowed = f"{name} must be a positive integer, at most {_LARGEST_SIZE}"
+    if isinstance(size, bool) or not isinstance(size, int | np.integer):
+        raise TypeError(f"{allowed}; got {size!r}.")
+    if not 1 <= size <= _LARGEST_SIZE:
+        raise ValueError(f"{allowed}; got {size!r}.")
+    return int(size)
+
+
 class Discrete(AbstractSpace):
     """The integers `0, 1, ..., n - 1`."""
 
     n: int = eqx.field(static=True)
 
-    def __check_init__(self):
-        if isinstance(self.n, bool) or not isinstance(self.n, int) or self.n < 1:
-            raise ValueError(f"Discrete.n must be a positive integer; got {self.n!r}.")
+    def __init__(self, n: Any):
+        """**Arguments:**
+
+        - `n`: how many integers, from 1 to `2**31 - 1`.
+
+        **Raises:**
+
+        `TypeError` or `ValueError` if `n` is not such an integer.
+        """
+        self.n = _check_size(n, "Discrete.n")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -180,15 +252,13 @@ class Discrete(AbstractSpace):
         return np.dtype(np.int32)
 
     def sample(self, key: Key[Array, ""]) -> Int32[Array, ""]:
-        return below(key, self.n)
+        return below(check_key(key, "Discrete.sample"), self.n)
 
     def contains(self, value: ArrayLike) -> Bool[Array, ""]:
-        value = jnp.asarray(value)
-        is_integer = jnp.issubdtype(value.dtype, jnp.integer) and value.shape == ()
-        return is_integer & (value >= 0) & (value < self.n)
+        return _are_below(value, np.asarray(self.n, np.int32))
 
     def check(self, value: Any, name: str = "value") -> Int32[Array, ""]:
-        return _check_array(value, name, self, (), "iu").astype(jnp.int32)
+        return _check_array(value, name, self, jnp.integer)
 
     def nearest(self, value: Int32[Array, ""]) -> Int32[Array, ""]:
         return jax.lax.clamp(np.int32(0), value, np.int32(self.n - 1))
@@ -197,16 +267,41 @@ class Discrete(AbstractSpace):
         return f"Discrete({self.n})"
 
 
+def _are_below(value: Any, sizes: np.ndarray) -> Bool[Array, ""]:
+    """Whether `value` is integers of the shape of `sizes`, each from 0 to below it."""
+    value = jnp.asarray(value)
+    if not jnp.issubdtype(value.dtype, jnp.integer) or value.shape != sizes.shape:
+        return jnp.array(False)
+    number = _cast(value, jnp.int32)
+    return jnp.all(_fits(value, jnp.int32) & (number >= 0) & (number < sizes))
+
+
 class MultiDiscrete(AbstractSpace):
     """Vectors of integers whose `i`-th entry is one of `0, 1, ..., nvec[i] - 1`."""
 
-    nvec: tuple[int, ...] = eqx.field(static=True, converter=tuple)
+    nvec: tuple[int, ...] = eqx.field(static=True)
 
-    def __check_init__(self):
-        if len(self.nvec) == 0 or any(n < 1 for n in self.nvec):
-            raise ValueError(
-                f"MultiDiscrete.nvec must be positive integers; got {self.nvec!r}."
-            )
+    def __init__(self, nvec: Any):
+        """**Arguments:**
+
+        - `nvec`: how many integers each entry has to choose from: a sequence or a NumPy
+            array of at least one integer from 1 to `2**31 - 1`.
+
+        **Raises:**
+
+        `TypeError` or `ValueError` if `nvec` is not that.
+        """
+        allowed = "MultiDiscrete.nvec must be a sequence of positive integers"
+        if isinstance(nvec, jax.Array) and not isinstance(nvec, jax.core.Tracer):
+            nvec = np.asarray(nvec)
+        is_vector = isinstance(nvec, np.ndarray) and nvec.ndim == 1
+        if not is_vector and not isinstance(nvec, tuple | list):
+            raise TypeError(f"{allowed}; got {nvec!r}.")
+        if len(nvec) == 0:
+            raise ValueError(f"{allowed}; got none.")
+        self.nvec = tuple(
+            _check_size(n, f"MultiDiscrete.nvec[{i}]") for i, n in enumerate(nvec)
+        )
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -217,19 +312,17 @@ class MultiDiscrete(AbstractSpace):
         return np.dtype(np.int32)
 
     def sample(self, key: Key[Array, ""]) -> Int32[Array, " entries"]:
+        key = check_key(key, "MultiDiscrete.sample")
         if len(set(self.nvec)) == 1:
             return below(key, self.nvec[0], self.shape)
         keys = jr.split(key, len(self.nvec))
         return jnp.stack([below(k, n) for k, n in zip(keys, self.nvec, strict=True)])
 
     def contains(self, value: ArrayLike) -> Bool[Array, ""]:
-        value = jnp.asarray(value)
-        if not jnp.issubdtype(value.dtype, jnp.integer) or value.shape != self.shape:
-            return jnp.array(False)
-        return jnp.all((value >= 0) & (value < jnp.array(self.nvec)))
+        return _are_below(value, np.asarray(self.nvec, np.int32))
 
     def check(self, value: Any, name: str = "value") -> Int32[Array, " entries"]:
-        return _check_array(value, name, self, self.shape, "iu").astype(jnp.int32)
+        return _check_array(value, name, self, jnp.integer)
 
     def nearest(self, value: Int32[Array, " entries"]) -> Int32[Array, " entries"]:
         sizes = np.asarray(self.nvec, np.int32)
@@ -251,21 +344,34 @@ class Box(AbstractSpace):
 
     def __init__(
         self,
-        low: ArrayLike,
-        high: ArrayLike,
+        low: Any,
+        high: Any,
         shape: tuple[int, ...] | None = None,
         dtype: Any = float,
     ):
         """**Arguments:**
 
-        - `low`: the lower bounds: a number, or an array of the shape of the space.
-        - `high`: the upper bounds, likewise.
+        - `low`: the lower bounds: a number, or an array that can be broadcast to the
+            shape of the space.
+        - `high`: the upper bounds, likewise; none below its lower bound.
         - `shape`: the shape of the space; by default that of `low` and `high`
             broadcast together.
-        - `dtype`: the dtype of the space; by default JAX's default float.
+        - `dtype`: the dtype of the space: boolean, integer or floating-point; by
+            default JAX's default float. One of 64 bits is that of 32 bits unless
+            `jax_enable_x64` is set.
+
+        **Raises:**
+
+        `TypeError` or `ValueError` if an argument is not what is said above, or a bound
+        is NaN, or is no integer that the dtype has where it has integers. The bounds of
+        a Box that is made while a program is traced are not known, and not looked at.
         """
-        if shape is None:
-            shape = jnp.broadcast_shapes(jnp.shape(low), jnp.shape(high))
+        dtype = _box_dtype(dtype)
+        low, high = _as_bound(low, "Box.low", dtype), _as_bound(high, "Box.high", dtype)
+        shape = _box_shape(shape, low, high)
+        known = [x for x in (low, high) if not isinstance(x, jax.core.Tracer)]
+        if len(known) == 2 and not np.all(np.asarray(low) <= np.asarray(high)):
+            raise ValueError(f"Box.low must be at most Box.high, {high}; got {low}.")
         self.low = jnp.broadcast_to(jnp.asarray(low, dtype), shape)
         self.high = jnp.broadcast_to(jnp.asarray(high, dtype), shape)
 
@@ -284,11 +390,26 @@ class Box(AbstractSpace):
         the bound plus or minus an exponential, and unbounded entries are normal (as
         in Gymnasium). Integers are uniform and must be bounded.
         """
+        key = check_key(key, "Box.sample")
         if self.dtype == bool:
-            return jr.bernoulli(key, shape=self.shape)
+            allowed = jr.bernoulli(key, shape=self.shape)
+            return (allowed | self.low) & self.high
         if jnp.issubdtype(self.dtype, jnp.integer):
-            return jr.randint(key, self.shape, self.low, self.high + 1, self.dtype)
+            return self._sample_integer(key)
         return self._sample_float(key)
+
+    def _sample_integer(self, key: Key[Array, ""]) -> Shaped[Array, "..."]:
+        # `high + 1` may be more than the dtype has. Then `low - 1` is tried; where that
+        # is less than the dtype has, all integers are allowed.
+        lowest, highest = (np.array(x, self.dtype) for x in _limits(self.dtype))
+        one = np.array(1, self.dtype)
+        at_top, at_bottom = self.high == highest, self.low == lowest
+        shift = (at_top & ~at_bottom).astype(self.dtype)
+        stop = jnp.where(at_top, self.high, self.high + one)
+        some = jr.randint(key, self.shape, self.low - shift, stop, self.dtype) + shift
+        bits = jr.bits(key, self.shape, _unsigned(self.dtype))
+        every = jax.lax.bitcast_convert_type(bits, self.dtype)
+        return jnp.where(at_top & at_bottom, every, some)
 
     def _sample_float(self, key: Key[Array, ""]) -> Float[Array, "..."]:
         # Infinity minus infinity is not a number, so each case gets bounds that are
@@ -314,15 +435,27 @@ class Box(AbstractSpace):
         value = jnp.asarray(value)
         if value.shape != self.shape or (value.dtype == bool) != (self.dtype == bool):
             return jnp.array(False)
-        return jnp.all((value >= self.low) & (value <= self.high))
+        if jnp.issubdtype(self.dtype, jnp.integer):
+            if not jnp.issubdtype(value.dtype, jnp.integer):
+                return jnp.array(False)
+            number, fits = _cast(value, self.dtype), _fits(value, self.dtype)
+            return jnp.all(fits & (number >= self.low) & (number <= self.high))
+        dtype = jnp.promote_types(value.dtype, self.dtype)
+        value, low, high = (x.astype(dtype) for x in (value, self.low, self.high))
+        return jnp.all((value >= low) & (value <= high))
 
     def check(self, value: Any, name: str = "value") -> Shaped[Array, "..."]:
-        kind = np.dtype(self.dtype).kind
-        kinds = {"b": "b", "i": "iu", "u": "iu"}.get(kind, "f")
-        return _check_array(value, name, self, self.shape, kinds).astype(self.dtype)
+        if self.dtype == bool:
+            return _check_array(value, name, self, jnp.bool_)
+        if jnp.issubdtype(self.dtype, jnp.integer):
+            return _check_array(value, name, self, jnp.integer)
+        # 1 is a fine way to write 1.0.
+        return _check_array(value, name, self, jnp.floating, jnp.integer)
 
     def nearest(self, value: Shaped[Array, "..."]) -> Shaped[Array, "..."]:
-        return value if self.dtype == bool else jnp.clip(value, self.low, self.high)
+        if self.dtype == bool:
+            return (value | self.low) & self.high
+        return jnp.clip(value, self.low, self.high)
 
     def __repr__(self) -> str:
         def describe(bound: Any) -> str:
@@ -339,6 +472,88 @@ class Box(AbstractSpace):
             f"Box(low={describe(self.low)}, high={describe(self.high)}, "
             f"shape={self.shape}, dtype={self.dtype})"
         )
+
+
+def _box_dtype(dtype: Any) -> np.dtype:
+    allowed = "Box.dtype must be a boolean, integer or floating-point dtype"
+    try:
+        canonical = jax.dtypes.canonicalize_dtype(dtype)
+    except TypeError:
+        raise TypeError(f"{allowed}; got {dtype!r}.") from None
+    if np.dtype(canonical).kind not in "biuf" and canonical != jnp.bfloat16:
+        raise TypeError(f"{allowed}; got {canonical}.")
+    return canonical
+
+
+def _as_bound(bound: Any, name: str, dtype: np.dtype) -> Any:
+    """A bound as an array, checked if it is known."""
+    given = bound
+    if not isinstance(bound, jax.Array):
+        try:
+            bound = np.asarray(bound)
+        except ValueError:  # a ragged sequence
+            bound = np.asarray(None)
+        if bound.dtype == object and isinstance(given, int):
+            bound = _as_numpy(given)
+    kinds = (jnp.bool_, jnp.integer, jnp.floating)
+    if not any(jnp.issubdtype(bound.dtype, kind) for kind in kinds):
+        raise TypeError(f"{name} must be a number, or an array of them; got {given!r}.")
+    if isinstance(bound, jax.core.Tracer):
+        return bound
+    numbers = np.asarray(bound)
+    if numbers.dtype == bool:
+        numbers = numbers.astype(np.int32)
+    if not jnp.issubdtype(dtype, jnp.floating):
+        lowest, highest = (0, 1) if dtype.kind == "b" else _limits(dtype)
+        is_inside = (
+            (numbers >= lowest) & (numbers <= highest) & (np.trunc(numbers) == numbers)
+        )
+        if not np.all(is_inside):
+            raise ValueError(
+                f"{name} of a Box of dtype {dtype} must be an integer from {lowest} to "
+                f"{highest}; got {given}."
+            )
+    elif jnp.issubdtype(numbers.dtype, jnp.floating):
+        never = np.inf if name == "Box.low" else -np.inf
+        numbers = numbers.astype(np.float64)
+        if np.any(np.isnan(numbers) | (numbers == never)):
+            raise ValueError(
+                f"{name} must be a number, not NaN or {never}; got {given}."
+            )
+    return bound
+
+
+def _box_shape(shape: Any, low: Any, high: Any) -> tuple[int, ...]:
+    if shape is None:
+        try:
+            return np.broadcast_shapes(low.shape, high.shape)
+        except ValueError:
+            raise ValueError(
+                "Box.low and Box.high must have shapes that can be broadcast together; "
+                f"got {low.shape} and {high.shape}."
+            ) from None
+    is_shape = isinstance(shape, tuple | list) and all(
+        isinstance(size, int | np.integer) and not isinstance(size, bool) and size >= 0
+        for size in shape
+    )
+    if not is_shape:
+        raise TypeError(f"Box.shape must be a tuple of sizes; got {shape!r}.")
+    shape = tuple(map(int, shape))
+    for name, bound in (("low", low), ("high", high)):
+        try:
+            fits = np.broadcast_shapes(bound.shape, shape) == shape
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ValueError(
+                f"Box.{name} must be a number, or an array that can be broadcast to "
+                f"the shape {shape}; got the shape {bound.shape}."
+            )
+    return shape
+
+
+def _unsigned(dtype: np.dtype) -> np.dtype:
+    return np.dtype(f"uint{8 * dtype.itemsize}")
 
 
 def _check_children(
@@ -358,10 +573,26 @@ class Tuple(AbstractSpace):
 
     spaces: tuple[AbstractSpace, ...]
 
-    def __init__(self, spaces: Sequence[AbstractSpace]):
+    def __init__(self, spaces: Any):
+        """**Arguments:**
+
+        - `spaces`: a sequence of spaces.
+
+        **Raises:**
+
+        `TypeError` if `spaces` is not that.
+        """
+        if not isinstance(spaces, Sequence) or isinstance(spaces, str):
+            raise TypeError(
+                f"Tuple.spaces must be a sequence of spaces; got {spaces!r}."
+            )
+        for i, space in enumerate(spaces):
+            if not isinstance(space, AbstractSpace):
+                raise TypeError(f"Tuple.spaces[{i}] must be a space; got {space!r}.")
         self.spaces = tuple(spaces)
 
     def sample(self, key: Key[Array, ""]) -> tuple[PyTree[Array], ...]:
+        key = check_key(key, "Tuple.sample")
         keys = jr.split(key, max(len(self.spaces), 1))
         return tuple(s.sample(k) for s, k in zip(self.spaces, keys, strict=False))
 
@@ -390,10 +621,30 @@ class Dict(AbstractSpace):
 
     spaces: dict[str, AbstractSpace]
 
-    def __init__(self, spaces: Mapping[str, AbstractSpace]):
+    def __init__(self, spaces: Any):
+        """**Arguments:**
+
+        - `spaces`: a dictionary of spaces by name.
+
+        **Raises:**
+
+        `TypeError` if `spaces` is not that.
+        """
+        if not isinstance(spaces, Mapping):
+            raise TypeError(
+                f"Dict.spaces must be a dictionary of spaces by name; got {spaces!r}."
+            )
+        for name, space in spaces.items():
+            if not isinstance(name, str):
+                raise TypeError(f"names in Dict.spaces must be strings; got {name!r}.")
+            if not isinstance(space, AbstractSpace):
+                raise TypeError(
+                    f"Dict.spaces[{name!r}] must be a space; got {space!r}."
+                )
         self.spaces = dict(spaces)
 
     def sample(self, key: Key[Array, ""]) -> dict[str, PyTree[Array]]:
+        key = check_key(key, "Dict.sample")
         keys = jr.split(key, max(len(self.spaces), 1))
         return {
             name: self.spaces[name].sample(k)
@@ -448,7 +699,7 @@ def flatten(space: AbstractSpace, value: PyTree[Array]) -> Float[Array, " size"]
             parts = [flatten(space.spaces[k], value[k]) for k in sorted(space.spaces)]
         case _:
             raise TypeError(f"{space!r} cannot be flattened.")
-    return jnp.concatenate(parts)
+    return jnp.concatenate([jnp.zeros(0), *parts])
 
 
 def flat_space(space: AbstractSpace) -> Box:
@@ -477,7 +728,8 @@ def flat_space(space: AbstractSpace) -> Box:
                 parts = [space.spaces[name] for name in sorted(space.spaces)]
             case _:
                 raise TypeError(f"{space!r} cannot be flattened.")
-        lows, highs = zip(*map(bounds, parts), strict=True)
+        pairs = [(jnp.zeros(0), jnp.zeros(0)), *map(bounds, parts)]
+        lows, highs = zip(*pairs, strict=True)
         return jnp.concatenate(lows), jnp.concatenate(highs)
 
     return Box(*bounds(space))

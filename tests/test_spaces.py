@@ -6,7 +6,15 @@ import pytest
 from scipy import stats
 
 from eqenvs.random import below, scale_bits
-from eqenvs.spaces import Box, Dict, Discrete, MultiDiscrete, Tuple
+from eqenvs.spaces import (
+    Box,
+    Dict,
+    Discrete,
+    flat_space,
+    flatten,
+    MultiDiscrete,
+    Tuple,
+)
 
 
 SPACES = {
@@ -97,15 +105,151 @@ def test_repr():
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: Discrete(0), "positive integer; got 0"),
-        (lambda: Discrete(2.5), r"positive integer; got 2\.5"),
-        (lambda: MultiDiscrete(()), "positive integers"),
-        (lambda: MultiDiscrete((2, 0)), "positive integers"),
+        (lambda: Discrete(0), "positive integer, at most 2147483647; got 0"),
+        (lambda: Discrete(2.5), r"Discrete\.n must be a positive integer.*got 2\.5"),
+        (lambda: Discrete(True), r"Discrete\.n .* got True"),
+        (lambda: Discrete(2**31), "at most 2147483647; got 2147483648"),
+        (lambda: MultiDiscrete(()), "positive integers; got none"),
+        (lambda: MultiDiscrete((2, 0)), r"nvec\[1\] must be a positive.*got 0"),
+        (lambda: MultiDiscrete((2.5, 3)), r"nvec\[0\] must be a positive.*got 2\.5"),
+        (lambda: MultiDiscrete(np.array([2.0, 3.0])), r"nvec\[0\] .* got np.float64"),
+        (lambda: MultiDiscrete(np.array([[2, 3]])), r"nvec must be a sequence.*\[\[2"),
+        (lambda: MultiDiscrete(5), "nvec must be a sequence of positive.*got 5"),
+        (lambda: Box(1, 0), r"Box\.low must be at most Box\.high, 0; got 1"),
+        (lambda: Box([0.0, 2.0], 1.0), r"Box\.low must be at most Box\.high"),
+        (lambda: Box(np.nan, 1), r"Box\.low must be a number.*got nan"),
+        (lambda: Box(0, jnp.array([1, jnp.nan])), r"Box\.high must be a number.*nan"),
+        (lambda: Box(np.inf, np.inf), r"Box\.low .*not NaN or inf; got inf"),
+        (lambda: Box(-np.inf, -np.inf), r"Box\.high .*not NaN or -inf; got -inf"),
+        (lambda: Box(0, 1, (2,), complex), r"Box\.dtype .*floating.*got complex"),
+        (lambda: Box(0, 1, (2,), "colour"), r"Box\.dtype .*floating.*got 'colour'"),
+        (lambda: Box(0j, 1), r"Box\.low must be a number.*got 0j"),
+        (lambda: Box(0, "1"), r"Box\.high must be a number.*got '1'"),
+        (lambda: Box(0, None), r"Box\.high must be a number.*got None"),
+        (lambda: Box([[1], [1, 2]], 3), r"Box\.low must be a number"),
+        (lambda: Box(0, 2.5, (2,), int), r"Box\.high .*integer from .*got 2\.5"),
+        (lambda: Box(0, np.inf, (2,), int), r"Box\.high .*integer from .*got inf"),
+        (lambda: Box(-1, 9, (2,), np.uint8), r"low .*from 0 to 255; got -1"),
+        (lambda: Box(0, 256, (2,), np.uint8), r"high .*from 0 to 255; got 256"),
+        (lambda: Box(0, 2**70, (2,), np.uint8), r"high .*from 0 to 255; got 1180591"),
+        (lambda: Box(0, 2, (), bool), r"high .*from 0 to 1; got 2"),
+        (lambda: Box(0, 1, 3), r"Box\.shape must be a tuple of sizes; got 3"),
+        (
+            lambda: Box(0, 1, (2, -1)),
+            r"Box\.shape must be a tuple.*; got \(2, -",
+        ),
+        (lambda: Box(0, 1, (2.0,)), r"Box\.shape must be a tuple of sizes; got \(2\.0"),
+        (lambda: Box([0, 0], [1, 1, 1]), r"Box\.low and Box\.high.*\(2,\) and \(3,\)"),
+        (lambda: Box([0, 0], 1, (3,)), r"Box\.low must be .*\(3,\); got .*\(2,\)"),
+        (lambda: Box(0, [1, 1], ()), r"Box\.high must be .*\(\); got .*\(2,\)"),
+        (lambda: Tuple([5]), r"Tuple\.spaces\[0\] must be a space; got 5"),
+        (lambda: Tuple(Discrete(3)), r"Tuple\.spaces must be a sequence.*Discrete\(3"),
+        (lambda: Dict({"a": 5}), r"Dict\.spaces\['a'\] must be a space; got 5"),
+        (lambda: Dict({1: Discrete(2)}), r"Dict\.spaces must be strings; got 1"),
+        (lambda: Dict([Discrete(2)]), r"Dict\.spaces must be a dictionary.*Discrete"),
     ],
 )
 def test_wrong_spaces(unchecked, make, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         make()
+
+
+def test_sizes_may_be_numbers_of_numpy(either_precision):
+    assert Discrete(np.int64(3)) == Discrete(3)
+    space = MultiDiscrete(np.array([2, 3]))
+    assert space == MultiDiscrete((2, 3)) and hash(space) == hash(MultiDiscrete([2, 3]))
+    assert space.contains(space.sample(jr.key(0)))
+    large = Discrete(2**31 - 1)
+    samples = jax.vmap(large.sample)(jr.split(jr.key(0), 100))
+    assert samples.min() >= 0 and samples.max() > 2**30
+
+
+INTEGERS = (
+    jnp.int8, jnp.uint8, jnp.int16, jnp.uint16, jnp.int32, jnp.uint32,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_integers_at_the_limits_of_their_dtype(dtype, either_precision):
+    """Uniform from the lowest to the highest, whether or not that is the dtype's."""
+    lowest, highest = int(jnp.iinfo(dtype).min), int(jnp.iinfo(dtype).max)
+    key = jr.key(0)
+    for low, high in (
+        (highest - 3, highest),
+        (lowest, lowest + 3),
+        (highest, highest),
+        (lowest, lowest),
+    ):
+        sample = Box(low, high, (400,), dtype).sample(key)
+        assert sample.dtype == dtype
+        counts = np.bincount(np.asarray(sample).astype(np.int64) - low)
+        assert len(counts) == high - low + 1
+        assert stats.chisquare(counts).pvalue > 1e-4 or high == low
+    space = Box(lowest, highest, (84, 84, 3), dtype)
+    sample = np.asarray(space.sample(key))
+    scaled = (sample.ravel().astype(np.float64) - lowest) / (highest - lowest + 1.0)
+    counts = np.histogram(scaled, 16, (0, 1))[0]
+    assert stats.chisquare(counts).pvalue > 1e-4
+    assert space.contains(sample)
+    # Each entry with bounds of its own.
+    low = np.array([lowest, highest - 1, 5], dtype)
+    mixed = Box(low, np.array([highest, highest, 6], dtype), dtype=dtype)
+    samples = jax.vmap(mixed.sample)(jr.split(key, 100))
+    assert jax.vmap(mixed.contains)(samples).all()
+    assert len(np.unique(samples[:, 0])) > 50
+    assert all(len(np.unique(samples[:, i])) == 2 for i in (1, 2))
+
+
+def test_integers_of_another_dtype(either_precision):
+    """None of them is taken for another number."""
+    byte, word = Box(0, 255, (), jnp.uint8), Box(-(2**31), 2**31 - 1, (), jnp.int32)
+    for value, is_inside in ((256, False), (-1, False), (255, True), (0, True)):
+        assert byte.contains(jnp.int32(value)) == is_inside
+        nearest = byte.nearest(byte.check(jnp.int32(value)))
+        assert nearest.dtype == jnp.uint8 and nearest == np.clip(value, 0, 255)
+    assert not word.contains(jnp.uint32(2**32 - 1))
+    assert not byte.contains(0.5) and not byte.contains(1.0)
+    for space in (Discrete(1000), MultiDiscrete((1000, 1000))):
+        ones = jnp.ones(space.shape, jnp.uint8)
+        assert space.contains(250 * ones)
+        large = jnp.full(space.shape, 2**32 - 1, jnp.uint32)
+        assert not space.contains(large)
+        assert (space.nearest(space.check(large)) == 999).all()
+    large = np.array(2**40 + 3)
+    assert not Discrete(5).contains(large) or not jax.config.jax_enable_x64
+    assert Discrete(5).nearest(Discrete(5).check(large)) == 4
+
+
+def test_a_box_of_booleans_keeps_its_bounds():
+    space = Box([False, True, False], [True, True, False], dtype=bool)
+    samples = jax.vmap(space.sample)(jr.split(jr.key(0), 100))
+    assert 20 < samples[:, 0].sum() < 80
+    assert samples[:, 1].all() and not samples[:, 2].any()
+    np.testing.assert_array_equal(
+        space.nearest(jnp.array([True, False, True])), [True, True, False]
+    )
+
+
+def test_infinite_bounds_and_bounds_that_are_traced():
+    Box(-np.inf, np.inf, (3,))
+    Box(-np.inf, 5, (3,))
+    low = jax.jit(lambda low: Box(low, 1.0).low)(3.0)  # not known when it is made
+    assert low == 3
+
+
+def test_spaces_without_parts():
+    for space in (Tuple(()), Dict({})):
+        value = space.sample(jr.key(0))
+        assert space.contains(value)
+        assert flatten(space, value).shape == flat_space(space).shape == (0,)
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_sampling_says_what_a_key_is(unchecked, name):
+    with pytest.raises(
+        TypeError, match=rf"{type(SPACES[name]).__name__}\.sample.*got 3"
+    ):
+        SPACES[name].sample(3)
 
 
 @pytest.mark.parametrize(
@@ -120,6 +264,9 @@ def test_wrong_spaces(unchecked, make, message):
         ("integers", jnp.zeros((2, 2)), TypeError, "dtype float32"),
         ("box", jnp.zeros((5, 3)), ValueError, r"got the shape \(5, 3\).*VectorEnv"),
         ("box", jr.key(0), TypeError, "dtype key"),
+        ("discrete", jnp.bfloat16(1), TypeError, "dtype bfloat16"),
+        ("integers", jnp.zeros((2, 2), jnp.bfloat16), TypeError, "dtype bfloat16"),
+        ("discrete", 1j, TypeError, "got 1j"),
     ],
 )
 def test_check_says_what_is_wrong(unchecked, space, value, error, message):

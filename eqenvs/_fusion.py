@@ -1,0 +1,91 @@
+"""Keeps XLA's CPU backend from computing the same thing again for each of its uses, and
+from computing what no lane needs."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool
+
+from ._varying import vary, varying_axes
+
+
+Tree = TypeVar("Tree")
+
+
+def computed_once(true: Bool[Array, "..."], tree: Tree) -> Tree:
+    """Returns `tree`, computed once for a batch.
+
+    XLA's CPU backend fuses what leads to each output of a program into one loop an
+    output. A chain of operations that many outputs depend on is then run many times,
+    and compiled many times. The backend does not look through a conditional (unlike
+    `jax.lax.optimization_barrier`, which is gone before it fuses anything).
+
+    **Arguments:**
+
+    - `true`: something that always holds, but which the compiler cannot prove.
+    - `tree`: what to compute once.
+    """
+    return _if_any(true, lambda tree: tree, tree)
+
+
+def computed_apart(
+    true: Bool[Array, "..."], function: Callable[..., Tree], *args: Any
+) -> Tree:
+    """Returns `function(*args)`, not fused with anything that comes before or after.
+
+    **Arguments:**
+
+    - `true`: something that always holds, but which the compiler cannot prove.
+    - `function`: what to compute; of arrays, all of which are in `args`.
+    """
+    return _if_any(true, function, *args)
+
+
+def computed_if_needed(needed: Bool[Array, "..."], tree: Tree) -> Tree:
+    """Returns `tree`, computed once for a batch, or anything where it is not needed.
+
+    On a CPU, it is zero in all lanes if no lane needs it.
+
+    **Arguments:**
+
+    - `needed`: whether this lane uses what is returned.
+    - `tree`: what to compute.
+    """
+    return _if_any(needed, lambda tree: tree, tree)
+
+
+def _if_any(
+    pred: Bool[Array, "..."], function: Callable[..., Tree], *args: Any
+) -> Tree:
+    """`function(*args)`, or zeros on a CPU if `pred` holds in no lane of a batch."""
+    axes = varying_axes((pred, args))
+
+    def compute(*args: Any) -> Any:
+        return vary(function(*args), axes)
+
+    def zeros(*args: Any) -> Any:
+        shapes = jax.eval_shape(function, *args)
+        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+        return vary(zeros, axes)
+
+    def conditional(pred: Any, *args: Any) -> Any:
+        return jax.lax.cond(jnp.any(pred), compute, zeros, *args)
+
+    @jax.custom_batching.custom_vmap
+    def if_any(pred: Any, *args: Any) -> Any:
+        # Other devices wait for the condition, and need none of this.
+        return jax.lax.platform_dependent(
+            pred, *args, cpu=conditional, default=lambda _, *args: compute(*args)
+        )
+
+    @if_any.def_vmap
+    def _(axis_size: int, in_batched: Any, pred: Any, *args: Any):
+        # Not a `vmap` of the above, whose condition would be one for every lane.
+        in_axes = jax.tree.map(lambda is_batched: 0 if is_batched else None, in_batched)
+        mapped = jax.vmap(function, tuple(in_axes[1:]), axis_size=axis_size)
+        result = _if_any(pred, mapped, *args)
+        return result, jax.tree.map(lambda _: True, result)
+
+    return if_any(pred, *args)
