@@ -5,31 +5,37 @@ import json
 import pathlib
 import statistics
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import jax
-import tyro
 
 from .._checks import check_count
 from .._files import write_safely
 from .._registry import make, registered, spec
 from . import _measure
+from ._arguments import Ids
 from ._measure import WAYS
+
+
+LEGEND = """\
+Whole rollouts with random actions, in millions of steps per second:
+  vmap     jax.vmap(env.step)
+  vector   VectorEnvironment
+  fast     VectorEnvironment with keys of eqenvs.random.key
+and besides:
+  compile  seconds to trace and compile the rollout of VectorEnvironment
+  call     microseconds of one call of env.step from Python, compiled before
+"""
 
 
 @dataclass
 class Bench:
-    """Measure how fast environments are on this machine.
+    """Measure how fast environments are on this machine."""
 
-    Each is played with random actions in three ways: `jax.vmap(env.step)`,
-    `VectorEnvironment`, and `VectorEnvironment` with keys of `eqenvs.random.key`. The
-    table shows millions of steps per second; seconds to compile `VectorEnvironment`'s
-    rollout; and microseconds of one call of `env.step` from Python."""
-
-    ids: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    ids: Ids = ()
     """Which environments, such as CartPole-v1; by default all."""
     output: pathlib.Path = pathlib.Path("runs/bench")
-    """Folder for results.json. Those of an earlier run are replaced."""
+    """Folder for results.json. An earlier one is replaced."""
     num_envs: int = 2_000
     """Number of environments to play at once."""
     num_steps: int = 500
@@ -52,6 +58,7 @@ class Bench:
             "num_steps": self.num_steps,
             "environments": {},
         }
+        print(LEGEND)
         print(_row("environment", *WAYS, "compile", "call"))
         for id in dict.fromkeys(self.ids or registered()):
             try:

@@ -1,19 +1,17 @@
 """`eqenvs info`"""
 
 from dataclasses import dataclass
-from typing import Annotated
-
-import tyro
 
 from .._parametric import described_fields
 from .._registry import spec
+from ._arguments import Id
 
 
 @dataclass
 class Info:
     """Describe an environment: observations, actions, rewards and parameters."""
 
-    id: Annotated[str, tyro.conf.Positional]
+    id: Id
     """Which environment, such as CartPole-v1."""
 
     def run(self) -> None:

@@ -7,14 +7,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Annotated, Any
-
-import tyro
+from typing import Any
 
 from .. import __version__
 from .._checks import as_key, check_count
 from .._files import new_folder, write_safely
 from .._registry import make
+from ._arguments import Assignments, Id, OptionalFloat, OptionalInt
 from ._report import report
 
 
@@ -22,21 +21,22 @@ from ._report import report
 class Train:
     """Train an agent with PPO, and save it with its learning curve."""
 
-    id: Annotated[str, tyro.conf.Positional]
+    id: Id
     """Which environment, such as CartPole-v1."""
-    parameters: tuple[str, ...] = ()
+    parameters: Assignments = ()
     """Parameters of the environment, such as gravity=3.7 pole_mass=0.2. `eqenvs info`
     lists them."""
-    num_steps: int | None = None
+    num_steps: OptionalInt = None
     """Steps to take in all environments together; by default 1,000,000, or what is
     known to be enough for this environment."""
     seed: int = 0
     """Seed of the random numbers."""
-    learning_rate: float | None = None
-    """Initial step size."""
-    discount: float | None = None
+    learning_rate: OptionalFloat = None
+    """Initial step size. This and the next two are by default what is known to work
+    for this environment, or else the defaults of PPO."""
+    discount: OptionalFloat = None
     """Discount factor."""
-    num_envs: int | None = None
+    num_envs: OptionalInt = None
     """Number of environments to play at once."""
     num_episodes: int = 100
     """Number of episodes to evaluate the agent on at the end."""

@@ -16,6 +16,7 @@ def test_bench(tmp_path):
     )
     assert status == 0, errors
     lines = output.splitlines()
+    lines = lines[lines.index("") + 1 :]
     assert [line.split()[0] for line in lines[:3]] == [
         "environment", "CartPole-v1", "Catch-bsuite",
     ]  # fmt: skip

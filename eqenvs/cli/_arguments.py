@@ -1,0 +1,21 @@
+"""Arguments that several commands have."""
+
+from typing import Annotated
+
+import tyro
+
+
+Id = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ID")]
+Ids = Annotated[
+    tuple[str, ...],
+    tyro.conf.Positional,
+    tyro.conf.arg(metavar="[ID ...]", help_behavior_hint=""),
+]
+Assignments = Annotated[
+    tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE ...", help_behavior_hint="")
+]
+# Whose default depends on other arguments, and is described in words.
+OptionalInt = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="")]
+OptionalFloat = Annotated[
+    float | None, tyro.conf.arg(metavar="FLOAT", help_behavior_hint="")
+]
