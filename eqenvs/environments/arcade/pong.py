@@ -22,6 +22,8 @@ from jaxtyping import Array, ArrayLike, Bool, Float, Int32, Key, UInt8
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ...fields import choice, count, real, time_limit
+from ...rendering import Rectangle, Scene, Segment, Text
+from ...rendering.colors import GRAY, INK, SLATE, WHITE, YELLOW
 from ...spaces import Box, Discrete, MultiDiscrete
 
 
@@ -232,6 +234,29 @@ class Pong(
     @property
     def observation_space(self) -> Box:
         return Box(False, True, (self.height, self.width, 3), dtype=bool)
+
+    def draw(self, state: PongState) -> Scene:
+        height, width, middle = self.height, self.width, self.width / 2
+        dashes = np.arange(0.5, height, 2)
+
+        def cell(row, column, size, color, opacity=1.0):
+            center = (column + 0.5, height - row - 0.5)
+            return Rectangle(center, size, color, opacity)
+
+        paddle = (1, 2 * self.paddle_half_height + 1)
+        return Scene(
+            (
+                Segment((0, [0, height]), (width, [0, height]), 0.2, GRAY),
+                Segment((middle, dashes), (middle, dashes + 0.8), 0.2, SLATE),
+                Text("{}", (middle, 0.88 * height), 2, GRAY, number=state.time),
+                cell(state.left_paddle, 0, paddle, WHITE),
+                cell(state.right_paddle, width - 1, paddle, WHITE),
+                cell(state.last_row, state.last_column, (1, 1), YELLOW, 0.4),
+                cell(state.row, state.column, (1, 1), YELLOW),
+            ),
+            view=(-1, -1, width + 1, height + 1),
+            background=INK,
+        )
 
 
 def _direction(action: Int32[Array, ""]) -> Int32[Array, ""]:

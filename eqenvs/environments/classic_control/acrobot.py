@@ -20,6 +20,8 @@ from jaxtyping import Array, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ...fields import choice, real, time_limit
+from ...rendering import Disc, Scene, Segment
+from ...rendering.colors import BLUE, GREEN, INK, ORANGE
 from ...spaces import Box, Discrete
 
 
@@ -217,6 +219,22 @@ class Acrobot(AbstractEnvironment[AcrobotState, Int32[Array, ""], Float[Array, "
         one = jnp.ones_like(self.max_speed_1)
         high = jnp.stack([one, one, one, one, self.max_speed_1, self.max_speed_2])
         return Box(-high, high)
+
+    def draw(self, state: AcrobotState) -> Scene:
+        l1, l2 = self.link_length_1, self.link_length_2
+        angle = state.theta_1 + state.theta_2
+        elbow_x, elbow_y = l1 * jnp.sin(state.theta_1), -l1 * jnp.cos(state.theta_1)
+        tip = (elbow_x + l2 * jnp.sin(angle), elbow_y - l2 * jnp.cos(angle))
+        reach = 1.1 * jnp.maximum(l1 + l2, 0.1)
+        return Scene(
+            (
+                Segment((-reach, l1), (reach, l1), 0.015 * reach, GREEN),
+                Segment((0, 0), (elbow_x, elbow_y), 0.09 * reach, BLUE),
+                Segment((elbow_x, elbow_y), tip, 0.09 * reach, ORANGE),
+                Disc([(0, 0), (elbow_x, elbow_y)], 0.03 * reach, INK),
+            ),
+            view=(-reach, -reach, reach, reach),
+        )
 
 
 def _wrap(angle: Float[Array, ""]) -> Float[Array, ""]:

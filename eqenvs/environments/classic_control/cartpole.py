@@ -20,6 +20,8 @@ from jaxtyping import Array, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ...fields import choice, flag, real, time_limit
+from ...rendering import Disc, Rectangle, Scene, Segment
+from ...rendering.colors import BLUE, GRAY, INK, ORANGE, RED, SLATE
 from ...spaces import Box, Discrete
 
 
@@ -153,3 +155,28 @@ class CartPole(
             [2 * self.x_threshold, unbounded, 2 * self.theta_threshold, unbounded]
         )
         return Box(-high, high)
+
+    def draw(self, state: CartPoleState) -> Scene:
+        limit, length = self.x_threshold, 2 * self.pole_half_length
+        reach = jnp.maximum(limit, length)
+        unit = reach / 2.4  # for what has no size of its own
+        rail, hinge = -0.2 * unit, (state.x, 0)
+
+        def leaning(angle):
+            return state.x + length * jnp.sin(angle), length * jnp.cos(angle)
+
+        lowest = length * jnp.cos(jnp.minimum(self.theta_threshold, math.pi))
+        bottom = jnp.minimum(lowest, -0.4 * unit) - 0.1 * unit
+        limits = jnp.stack([-limit, limit])
+        fallen = jnp.stack([-self.theta_threshold, self.theta_threshold])
+        return Scene(
+            (
+                Segment((-limit, rail), (limit, rail), 0.04 * unit, SLATE),
+                Segment((limits, rail), (limits, rail + 0.3 * unit), 0.04 * unit, RED),
+                Segment(hinge, leaning(fallen), 0.02 * unit, GRAY),
+                Rectangle((state.x, -0.04 * unit), (0.5 * unit, 0.26 * unit), BLUE),
+                Segment(hinge, leaning(state.theta), 0.1 * unit, ORANGE),
+                Disc(hinge, 0.05 * unit, INK),
+            ),
+            view=(-1.1 * reach, bottom, 1.1 * reach, length + 0.4 * unit),
+        )

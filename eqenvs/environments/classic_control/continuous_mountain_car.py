@@ -18,7 +18,9 @@ from jaxtyping import Array, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ...fields import real, time_limit
+from ...rendering import Scene
 from ...spaces import Box
+from ._mountain_car import picture
 
 
 class ContinuousMountainCarState(AbstractState):
@@ -127,4 +129,9 @@ class ContinuousMountainCar(
         return Box(
             jnp.stack([self.min_position, -self.max_speed]),
             jnp.stack([self.max_position, self.max_speed]),
+        )
+
+    def draw(self, state: ContinuousMountainCarState) -> Scene:
+        return picture(
+            state.position, self.min_position, self.max_position, self.goal_position
         )

@@ -16,7 +16,9 @@ from jaxtyping import Array, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ...fields import real, time_limit
+from ...rendering import Scene
 from ...spaces import Box, Discrete
+from ._mountain_car import picture
 
 
 class MountainCarState(AbstractState):
@@ -114,4 +116,9 @@ class MountainCar(
         return Box(
             jnp.stack([self.min_position, -self.max_speed]),
             jnp.stack([self.max_position, self.max_speed]),
+        )
+
+    def draw(self, state: MountainCarState) -> Scene:
+        return picture(
+            state.position, self.min_position, self.max_position, self.goal_position
         )

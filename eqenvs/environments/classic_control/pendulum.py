@@ -19,6 +19,8 @@ from jaxtyping import Array, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ...fields import real, time_limit
+from ...rendering import Disc, Scene, Segment
+from ...rendering.colors import GREEN, INK, RED, SILVER
 from ...spaces import Box
 
 
@@ -114,6 +116,21 @@ class Pendulum(
         one = jnp.ones_like(self.max_speed)
         high = jnp.stack([one, one, self.max_speed])
         return Box(-high, high)
+
+    def draw(self, state: PendulumState) -> Scene:
+        length = self.length
+        unit = jnp.maximum(length, 1.0)  # a short rod is shown short
+        reach = 1.3 * unit
+        tip = (-length * jnp.sin(state.theta), length * jnp.cos(state.theta))
+        return Scene(
+            (
+                Disc((0, 0), length, SILVER, outline=0.02),
+                Segment((0, 1.06 * length), (0, 1.18 * length), 0.05 * unit, GREEN),
+                Segment((0, 0), tip, 0.18 * unit, RED),
+                Disc((0, 0), 0.05 * unit, INK),
+            ),
+            view=(-reach, -reach, reach, reach),
+        )
 
 
 def _between_minus_pi_and_pi(angle: Float[Array, ""]) -> Float[Array, ""]:

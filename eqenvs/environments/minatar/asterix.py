@@ -28,9 +28,11 @@ from jaxtyping import Array, Bool, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ...fields import flag, integer, time_limit
+from ...rendering import Scene
 from ...spaces import Box, Discrete
 from ._computed_once import computed_apart
 from ._digits import next_digit
+from ._picture import picture
 
 
 LEFT, UP, RIGHT, DOWN = 1, 2, 3, 4  # the actions; all others do nothing
@@ -226,6 +228,9 @@ class Asterix(
     @property
     def observation_space(self) -> Box:
         return Box(0, 1, (10, 10, 4), bool)
+
+    def draw(self, state: AsterixState) -> Scene:
+        return picture(self.observe(state))
 
 
 def _spawn(spawn: Spawn, spawns: Bool[Array, ""], entities: Entities) -> Entities:

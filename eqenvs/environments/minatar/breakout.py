@@ -27,8 +27,10 @@ from jaxtyping import Array, Bool, Int32, Key, UInt32
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ...fields import flag, time_limit
+from ...rendering import Scene
 from ...spaces import Box, Discrete
 from ._computed_once import computed_apart
+from ._picture import picture
 
 
 SIZE = 10  # cells along each side of the screen
@@ -161,6 +163,9 @@ class Breakout(
     @property
     def observation_space(self) -> Box:
         return Box(False, True, (SIZE, SIZE, len(CHANNELS)), dtype=bool)
+
+    def draw(self, state: BreakoutState) -> Scene:
+        return picture(self.observe(state))
 
 
 def _brick(x: Int32[Array, ""], y: Int32[Array, ""]) -> UInt32[Array, ""]:

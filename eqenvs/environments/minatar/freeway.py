@@ -27,8 +27,10 @@ from ... import fields
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ...fields import flag, integer
 from ...random import scale_bits
+from ...rendering import Scene
 from ...spaces import Box, Discrete
 from ._computed_once import computed_once
+from ._picture import picture
 
 
 UP, DOWN = 2, 4  # the actions, among all six; all others do nothing
@@ -175,6 +177,9 @@ class Freeway(
     @property
     def observation_space(self) -> Box:
         return Box(0, 1, (10, 10, 7), bool)
+
+    def draw(self, state: FreewayState) -> Scene:
+        return picture(self.observe(state))
 
 
 def _draw_words(key: Key[Array, ""]) -> UInt32[Array, " 2"]:

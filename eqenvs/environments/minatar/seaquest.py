@@ -51,9 +51,11 @@ from jaxtyping import Array, Bool, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ...fields import flag, time_limit
+from ...rendering import Scene
 from ...spaces import Box, Discrete
 from ._bit_slices import ALL_SLOTS, lowest, NO_SLOT, Numbers, Slots, slots_if
 from ._computed_once import computed_once
+from ._picture import picture
 
 
 SIZE = 10  # cells along each side of the screen
@@ -380,6 +382,9 @@ class Seaquest(
     @property
     def observation_space(self) -> Box:
         return Box(False, True, (SIZE, SIZE, len(CHANNELS)), dtype=bool)
+
+    def draw(self, state: SeaquestState) -> Scene:
+        return picture(self.observe(state))
 
 
 def _enter(state: SeaquestState, draw: Draw) -> Swimmers:

@@ -32,7 +32,9 @@ from jaxtyping import Array, Bool, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ...fields import flag, integer, time_limit
+from ...rendering import Scene
 from ...spaces import Box, Discrete
+from ._picture import picture
 
 
 LEFT, RIGHT, FIRE = 1, 3, 5  # the actions, among all six; all others do nothing
@@ -215,6 +217,9 @@ class SpaceInvaders(
     @property
     def observation_space(self) -> Box:
         return Box(0, 1, (10, 10, 6), bool)
+
+    def draw(self, state: SpaceInvadersState) -> Scene:
+        return picture(self.observe(state))
 
 
 def _in_row(row: int, columns: Int32[Array, ""]) -> Int32[Array, " 10"]:
