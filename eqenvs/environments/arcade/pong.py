@@ -248,7 +248,9 @@ class Pong(
             (
                 Segment((0, [0, height]), (width, [0, height]), 0.2, GRAY),
                 Segment((middle, dashes), (middle, dashes + 0.8), 0.2, SLATE),
-                Text("{}", (middle, 0.88 * height), 2, GRAY, number=state.time),
+                Text(
+                    "{}", (middle, 0.87 * height), 0.1 * height, GRAY, number=state.time
+                ),
                 cell(state.left_paddle, 0, paddle, WHITE),
                 cell(state.right_paddle, width - 1, paddle, WHITE),
                 cell(state.last_row, state.last_column, (1, 1), YELLOW, 0.4),
