@@ -1,0 +1,130 @@
+"""dm_env: an environment as a `dm_env.Environment`.
+
+Written for dm_env 1.6 (https://github.com/google-deepmind/dm_env). An episode that is
+truncated ends with a discount of 1, one that terminates with a discount of 0.
+"""
+
+from typing import Any
+
+import dm_env
+import numpy as np
+from dm_env import specs
+from jaxtyping import Array, PyTree
+
+from .._environment import AbstractEnvironment
+from ..spaces import AbstractSpace, Box, Dict, Discrete, MultiDiscrete, Tuple
+from ._program import advance_one, Program, reset_one, words_of
+
+
+def to_dm_env(env: AbstractEnvironment, seed: int = 0) -> "DmEnvironment":
+    """An environment as a `dm_env.Environment`.
+
+    ```python
+    env = to_dm_env(CartPole())
+    time_step = env.reset()
+    time_step = env.step(1)
+    ```
+
+    **Arguments:**
+
+    - `env`: an environment.
+    - `seed`: an integer; the same seed gives the same episodes.
+
+    **Returns:**
+
+    A `dm_env.Environment`.
+
+    **Raises:**
+
+    `TypeError` if `env` is no environment, or dm_env has no specification like one of
+    its spaces.
+    """
+    if not isinstance(env, AbstractEnvironment):
+        raise TypeError(f"env must be an environment; got {env!r}.")
+    return DmEnvironment(env, seed)
+
+
+class DmEnvironment(dm_env.Environment):
+    """What [`eqenvs.adapters.to_dm_env`][] returns."""
+
+    def __init__(self, env: AbstractEnvironment, seed: int = 0):
+        self.env = env
+        self._action_spec = _to_spec(env.action_space, "action")
+        self._observation_spec = _to_spec(env.observation_space, "observation")
+        self._program = Program(env)
+        self._reset = self._program(reset_one)
+        self._step = self._program(advance_one)
+        self._words: Any = words_of(seed)
+        self._leaves: Any = None
+        self._is_over = True
+
+    @property
+    def state(self) -> Any:
+        """The state that the environment is in; `None` before the first reset."""
+        return self._program.state(self._leaves)
+
+    def reset(self) -> dm_env.TimeStep:
+        leaves = self._leaves or self._program.no_state()
+        self._words, self._leaves, observation = self._reset(self._words, leaves)
+        self._is_over = False
+        return dm_env.restart(_to_numpy(observation))
+
+    def step(self, action: Any) -> dm_env.TimeStep:
+        if self._is_over:
+            return self.reset()
+        self._words, self._leaves, observation, numbers, _ = self._step(
+            self._words, self._leaves, _to_elements(self.env.action_space, action)
+        )
+        reward, terminated, truncated = numbers.tolist()
+        observation = _to_numpy(observation)
+        self._is_over = terminated != 0 or truncated != 0
+        if terminated:
+            return dm_env.termination(reward, observation)
+        if truncated:
+            return dm_env.truncation(reward, observation)
+        return dm_env.transition(reward, observation)
+
+    def action_spec(self) -> Any:
+        return self._action_spec
+
+    def observation_spec(self) -> Any:
+        return self._observation_spec
+
+
+def _to_numpy(observation: PyTree[Array]) -> Any:
+    if isinstance(observation, dict):
+        return {name: _to_numpy(x) for name, x in observation.items()}
+    if isinstance(observation, tuple):
+        return tuple(map(_to_numpy, observation))
+    return np.asarray(observation)
+
+
+def _to_elements(space: AbstractSpace, action: Any) -> Any:
+    match space:
+        case Tuple():
+            pairs = zip(space.spaces, action, strict=True)
+            return tuple(_to_elements(inner, x) for inner, x in pairs)
+        case Dict():
+            return {k: _to_elements(x, action[k]) for k, x in space.spaces.items()}
+        case _:
+            return np.asarray(action, getattr(space, "dtype"))  # noqa: B009
+
+
+def _to_spec(space: AbstractSpace, name: str) -> Any:
+    match space:
+        case Discrete():
+            return specs.DiscreteArray(space.n, np.int32, name)
+        case MultiDiscrete():
+            last = np.asarray(space.nvec) - 1
+            return specs.BoundedArray(space.shape, space.dtype, 0, last, name)
+        case Box():
+            low, high = np.asarray(space.low), np.asarray(space.high)
+            return specs.BoundedArray(space.shape, space.dtype, low, high, name)
+        case Tuple():
+            return tuple(
+                _to_spec(x, f"{name}[{i}]") for i, x in enumerate(space.spaces)
+            )
+        case Dict():
+            return {k: _to_spec(x, f"{name}.{k}") for k, x in space.spaces.items()}
+        case _:
+            raise TypeError(f"dm_env has no specification like {space!r}.")

@@ -1,0 +1,492 @@
+"""Gymnasium: one environment as a `gymnasium.Env`, many as a `VectorEnv`.
+
+Written for Gymnasium 1.x (https://gymnasium.farama.org). What goes in and comes out is
+NumPy; what happens between is one compiled call a step.
+
+Importing this module registers every environment with Gymnasium, as `eqenvs/<id>`:
+
+```python
+gymnasium.make("eqenvs.adapters.gymnasium:eqenvs/CartPole-v1", gravity=9.81)
+```
+"""
+
+from collections.abc import Callable
+from typing import Any, SupportsFloat
+
+import gymnasium
+import jax
+import jax.numpy as jnp
+import numpy as np
+from gymnasium import spaces as gymnasium_spaces
+from gymnasium.vector import AutoresetMode
+from jaxtyping import Array, Bool, PyTree
+
+from .._environment import AbstractEnvironment
+from .._registry import make, registered, spec
+from .._vector import VectorEnvironment
+from ..spaces import AbstractSpace, Box, Dict, Discrete, MultiDiscrete, Tuple
+from ._program import advance_one, Program, reset_one, words_of
+
+
+def to_gymnasium_space(space: AbstractSpace) -> gymnasium_spaces.Space:
+    """A space as one of Gymnasium's.
+
+    **Arguments:**
+
+    - `space`: a space.
+
+    **Returns:**
+
+    The space of the same name in Gymnasium, and of the same dtype; but an element of a
+    `Discrete` or `MultiDiscrete` space is of dtype int64 there, and booleans are a
+    `MultiBinary`.
+    """
+    match space:
+        case Discrete():
+            return gymnasium_spaces.Discrete(space.n)
+        case MultiDiscrete():
+            return gymnasium_spaces.MultiDiscrete(list(space.nvec))
+        case Box() if space.dtype == bool:
+            return gymnasium_spaces.MultiBinary(space.shape)
+        case Box():
+            low, high = np.asarray(space.low), np.asarray(space.high)
+            return gymnasium_spaces.Box(low, high, dtype=low.dtype.type)
+        case Tuple():
+            return gymnasium_spaces.Tuple(map(to_gymnasium_space, space.spaces))
+        case Dict():
+            return gymnasium_spaces.Dict(
+                {name: to_gymnasium_space(x) for name, x in space.spaces.items()}
+            )
+        case _:
+            raise TypeError(f"Gymnasium has no space like {space!r}.")
+
+
+def _to_numpy(space: AbstractSpace) -> Callable[[PyTree[Array]], Any]:
+    """A function from elements of a space to what Gymnasium has in its place."""
+    match space:
+        case Discrete():
+            return lambda value: np.int64(value)
+        case MultiDiscrete():
+            return lambda value: np.asarray(value, np.int64)
+        case Box() if space.dtype == bool:
+            return lambda value: np.asarray(value).view(np.int8)
+        case Box():
+            return np.asarray
+        case _:
+            return _parts_to_numpy(space, _to_numpy)
+
+
+def _parts_to_numpy(space: Any, convert: Any) -> Callable[[PyTree[Array]], Any]:
+    if isinstance(space, Tuple):
+        parts = tuple(map(convert, space.spaces))
+        return lambda value: tuple(f(x) for f, x in zip(parts, value, strict=True))
+    named = {name: convert(inner) for name, inner in space.spaces.items()}
+    return lambda value: {name: f(value[name]) for name, f in named.items()}
+
+
+def _from_numpy(space: AbstractSpace) -> Callable[[Any], PyTree[Any]]:
+    """A function from what Gymnasium has in place of elements of a space to those."""
+
+    def array(value: Any) -> np.ndarray:
+        return np.asarray(value, dtype)
+
+    match space:
+        case Tuple() | Dict():
+            return _parts_to_numpy(space, _from_numpy)
+        case _:
+            dtype = getattr(space, "dtype")  # noqa: B009
+            return array
+
+
+def to_gymnasium(
+    env: AbstractEnvironment,
+    *,
+    render_mode: str | None = None,
+    render_size: int | tuple[int, int] = 400,
+) -> "GymnasiumEnvironment":
+    """An environment as a `gymnasium.Env`.
+
+    ```python
+    env = to_gymnasium(CartPole(gravity=9.81))
+    observation, info = env.reset(seed=0)
+    observation, reward, terminated, truncated, info = env.step(1)
+    ```
+
+    The same seed gives the same episodes. There is no automatic reset.
+
+    **Arguments:**
+
+    - `env`: an environment.
+    - `render_mode`: `"rgb_array"`, for `render` to return pictures, or `None`.
+    - `render_size`: the height and the width of a picture, or one number for both.
+
+    **Returns:**
+
+    A `gymnasium.Env`.
+
+    **Raises:**
+
+    `TypeError` if `env` is no environment; `ValueError` if there is no such mode.
+    """
+    return GymnasiumEnvironment(env, render_mode, render_size)
+
+
+class GymnasiumEnvironment(gymnasium.Env):
+    """What [`eqenvs.adapters.to_gymnasium`][] returns."""
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 30}
+
+    def __init__(
+        self,
+        env: AbstractEnvironment,
+        render_mode: str | None = None,
+        render_size: int | tuple[int, int] = 400,
+    ):
+        _check(env, render_mode)
+        self.env = env
+        self.render_mode = render_mode
+        self.metadata = {**self.metadata, "render_fps": _frames_per_second(env)}
+        self.action_space = to_gymnasium_space(env.action_space)
+        self.observation_space = to_gymnasium_space(env.observation_space)
+        self._to_numpy = _to_numpy(env.observation_space)
+        self._from_numpy = _from_numpy(env.action_space)
+        self._render = jax.jit(lambda state: env.render(state, render_size))
+        self._program = Program(env)
+        self._reset = self._program(reset_one)
+        self._step = self._program(advance_one)
+        self._words: Any = None
+        self._leaves: Any = None
+
+    @property
+    def state(self) -> Any:
+        """The state that the environment is in; `None` before the first reset."""
+        return self._program.state(self._leaves)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        del options
+        if seed is not None or self._words is None:
+            self._words = _words_from(self.np_random)
+        leaves = self._leaves or self._program.no_state()
+        self._words, self._leaves, observation = self._reset(self._words, leaves)
+        return self._to_numpy(observation), {}
+
+    def step(
+        self, action: Any
+    ) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
+        if self._leaves is None:
+            raise gymnasium.error.ResetNeeded("call `reset` before `step`.")
+        self._words, self._leaves, observation, numbers, info = self._step(
+            self._words, self._leaves, self._from_numpy(action)
+        )
+        reward, terminated, truncated = numbers.tolist()
+        info = jax.tree.map(np.asarray, info) if info else {}
+        observation = self._to_numpy(observation)
+        return observation, reward, terminated != 0, truncated != 0, info
+
+    def render(self) -> np.ndarray | None:  # pyright: ignore
+        if self.render_mode is None:
+            gymnasium.logger.warn(
+                "render was called without a render_mode; make the environment with "
+                "render_mode='rgb_array'."
+            )
+            return None
+        if self._leaves is None:
+            raise gymnasium.error.ResetNeeded("call `reset` before `render`.")
+        return np.asarray(self._render(self.state))
+
+
+def to_gymnasium_vector(
+    env: AbstractEnvironment,
+    num_envs: int,
+    *,
+    autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+    render_mode: str | None = None,
+    render_size: int | tuple[int, int] = 128,
+) -> "GymnasiumVectorEnvironment":
+    """Many copies of an environment as a `gymnasium.vector.VectorEnv`, stepped by one
+    compiled call.
+
+    ```python
+    envs = to_gymnasium_vector(CartPole(), num_envs=1000, autoreset_mode="SameStep")
+    ```
+
+    **Arguments:**
+
+    - `env`: an environment, or a batch of them, as
+        [`eqenvs.VectorEnvironment`][] takes it.
+    - `num_envs`: the number of lanes.
+    - `autoreset_mode`: one of Gymnasium's: `NEXT_STEP` resets a lane in the step after
+        its episode ended, whose action is ignored; `SAME_STEP` in the same step, and
+        puts the observation that it ended on into `info["final_obs"]`; `DISABLED`
+        leaves it to `reset(options={"reset_mask": mask})`.
+    - `render_mode`: `"rgb_array"`, for `render` to return a picture of every lane, or
+        `None`.
+    - `render_size`: the height and the width of a picture, or one number for both.
+
+    **Returns:**
+
+    A `gymnasium.vector.VectorEnv`.
+
+    **Raises:**
+
+    `TypeError` or `ValueError` if an argument is not what is said above.
+    """
+    return GymnasiumVectorEnvironment(
+        env, num_envs, autoreset_mode, render_mode, render_size
+    )
+
+
+class GymnasiumVectorEnvironment(gymnasium.vector.VectorEnv):
+    """What [`eqenvs.adapters.to_gymnasium_vector`][] returns."""
+
+    def __init__(
+        self,
+        env: AbstractEnvironment,
+        num_envs: int,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        render_mode: str | None = None,
+        render_size: int | tuple[int, int] = 128,
+    ):
+        _check(env, render_mode)
+        self.envs = envs = VectorEnvironment(env, num_envs)
+        self.num_envs = num_envs
+        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self.render_mode = render_mode
+        self.metadata = {
+            "render_modes": ["rgb_array"],
+            "render_fps": _frames_per_second(env),
+            "autoreset_mode": self.autoreset_mode,
+        }
+        self.single_action_space = to_gymnasium_space(envs.single_action_space)
+        self.single_observation_space = to_gymnasium_space(
+            envs.single_observation_space
+        )
+        self.action_space = gymnasium.vector.utils.batch_space(
+            self.single_action_space, num_envs
+        )
+        self.observation_space = gymnasium.vector.utils.batch_space(
+            self.single_observation_space, num_envs
+        )
+        self._to_numpy = _lanes(_to_numpy, envs.single_observation_space)
+        self._from_numpy = _lanes(_from_numpy, envs.single_action_space)
+        self._program = Program(envs)
+        self._reset = self._program(_reset_lanes)
+        self._step = self._program(
+            {
+                AutoresetMode.NEXT_STEP: _step_next,
+                AutoresetMode.SAME_STEP: _step_same,
+                AutoresetMode.DISABLED: _step_disabled,
+            }[self.autoreset_mode],
+        )
+        self._render = jax.jit(
+            lambda states: envs._map_lanes(
+                lambda e, s: e.render(s, render_size), states
+            )
+        )
+        self._words: Any = None
+        self._leaves: Any = None
+        self._ended = np.zeros(num_envs, bool)
+
+    @property
+    def states(self) -> Any:
+        """The states that the lanes are in, with a leading axis of size `num_envs`;
+        `None` before the first reset."""
+        return self._program.state(self._leaves)
+
+    def reset(
+        self,
+        *,
+        seed: int | list[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[Any, dict[str, Any]]:
+        if seed is not None and not isinstance(seed, int | np.integer):
+            raise ValueError(
+                f"eqenvs takes one integer seed for all lanes together; got {seed!r}."
+            )
+        super().reset(seed=None if seed is None else int(seed))
+        if seed is not None or self._words is None:
+            self._words = _words_from(self.np_random)
+        mask = (options or {}).get("reset_mask")
+        if mask is None or self._leaves is None:
+            mask = np.ones(self.num_envs, bool)
+        mask = np.asarray(mask)
+        if mask.shape != (self.num_envs,) or mask.dtype != bool:
+            raise ValueError(
+                f"options['reset_mask'] must be {self.num_envs} booleans; got {mask!r}."
+            )
+        leaves = self._leaves or self._program.no_state()
+        self._words, self._leaves, observations = self._reset(self._words, leaves, mask)
+        self._ended = self._ended & ~mask
+        return self._to_numpy(observations), {}
+
+    def step(
+        self, actions: Any
+    ) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        if self._leaves is None:
+            raise gymnasium.error.ResetNeeded("call `reset` before `step`.")
+        if self.autoreset_mode == AutoresetMode.DISABLED and self._ended.any():
+            raise gymnasium.error.ResetNeeded(
+                f"{int(self._ended.sum())} lanes ended and were not reset: call "
+                "`reset(options={'reset_mask': terminated | truncated})`."
+            )
+        actions = self._from_numpy(actions)
+        results = self._step(self._words, self._leaves, actions, self._ended)
+        self._words, self._leaves, observations, reward, *flags, info = results
+        terminated, truncated = map(np.asarray, flags)
+        self._ended = ended = terminated | truncated
+        final = info.pop("final_observation", None)
+        last = self._info(info, ended)
+        info = self._info(info, np.ones(self.num_envs, bool))
+        if final is not None and ended.any():
+            info |= {
+                "final_obs": self._objects(self._to_numpy(final)),
+                "_final_obs": ended,
+                # There is no information of a reset that could replace this.
+                "final_info": last,
+                "_final_info": ended,
+            }
+        observations = self._to_numpy(observations)
+        return observations, np.asarray(reward), terminated, truncated, info
+
+    def _info(self, info: dict[str, Any], mask: np.ndarray) -> dict[str, Any]:
+        """Information as Gymnasium's vectors have it: with a mask beside each entry."""
+        result: dict[str, Any] = {}
+        for name, value in info.items():
+            is_nested = isinstance(value, dict)
+            result[name] = (
+                self._info(value, mask)
+                if is_nested
+                else jax.tree.map(np.asarray, value)
+            )
+            result[f"_{name}"] = mask
+        return result
+
+    def _objects(self, observations: Any) -> np.ndarray:
+        """The observations of the lanes that ended, each by itself; None elsewhere."""
+        objects = np.full(self.num_envs, None, dtype=object)
+        is_array = isinstance(observations, np.ndarray)
+        for i in np.flatnonzero(self._ended):
+            objects[i] = (
+                observations[i]
+                if is_array
+                else jax.tree.map(lambda x, i=i: x[i], observations)
+            )
+        return objects
+
+    def render(self) -> tuple[np.ndarray, ...] | None:  # pyright: ignore
+        if self.render_mode is None or self._leaves is None:
+            return None
+        return tuple(np.asarray(self._render(self.states)))
+
+
+def _lanes(convert: Any, space: AbstractSpace) -> Callable[[Any], Any]:
+    """`convert` for values with a leading axis."""
+    if isinstance(space, Discrete):
+        return convert(MultiDiscrete((space.n,)))
+    if isinstance(space, Tuple | Dict):
+        return _parts_to_numpy(space, lambda inner: _lanes(convert, inner))
+    return convert(space)
+
+
+# What is compiled.
+
+
+def _reset_lanes(envs: VectorEnvironment, key: Any, states: Any, mask: Any) -> Any:
+    states = _where(mask, envs.reset(key)[1], states)
+    return states, envs.observe(states)
+
+
+def _step_next(
+    envs: VectorEnvironment, key: Any, states: Any, actions: Any, ended: Any
+) -> Any:
+    """Lanes that ended are reset; the others take a step."""
+    fresh = envs._restart(key, ended, states)
+    step = envs.advance(key, states, actions)
+    states = _where(ended, fresh, step.state)
+    return (
+        states,
+        envs.observe(states),
+        jnp.where(ended, jnp.zeros_like(step.reward), step.reward),
+        step.terminated & ~ended,
+        step.truncated & ~ended,
+        step.info,
+    )
+
+
+def _step_same(
+    envs: VectorEnvironment, key: Any, states: Any, actions: Any, ended: Any
+) -> Any:
+    del ended
+    step = envs.step(key, states, actions)
+    return step.state, step.observation, *step[2:]
+
+
+def _step_disabled(
+    envs: VectorEnvironment, key: Any, states: Any, actions: Any, ended: Any
+) -> Any:
+    del ended
+    step = envs.advance(key, states, actions)
+    return step.state, step.observation, *step[2:]
+
+
+def _words_from(generator: np.random.Generator) -> np.ndarray:
+    """The words of a key, drawn from Gymnasium's generator."""
+    return words_of(generator.integers(2**63))
+
+
+def _where(pred: Bool[Array, " lanes"], on_true: PyTree, on_false: PyTree) -> PyTree:
+    return jax.tree.map(
+        lambda x, y: jax.vmap(jax.lax.select)(pred, x, y), on_true, on_false
+    )
+
+
+def _check(env: Any, render_mode: Any) -> None:
+    if not isinstance(env, AbstractEnvironment):
+        raise TypeError(f"env must be an environment; got {env!r}.")
+    if render_mode not in (None, "rgb_array"):
+        raise ValueError(
+            f"render_mode must be 'rgb_array' or None; got {render_mode!r}."
+        )
+
+
+def _frames_per_second(env: AbstractEnvironment) -> float:
+    for id in registered():
+        if spec(id).entry_point is type(env):
+            return spec(id).frames_per_second
+    return 15.0
+
+
+def _make(id: str, render_mode: str | None = None, **parameters: Any) -> Any:
+    return to_gymnasium(make(id, **parameters), render_mode=render_mode)
+
+
+def _make_vector(
+    id: str, num_envs: int = 1, render_mode: str | None = None, **parameters: Any
+) -> Any:
+    parameters.pop("vectorization_mode", None)
+    mode = parameters.pop("autoreset_mode", AutoresetMode.NEXT_STEP)
+    return to_gymnasium_vector(
+        make(id, **parameters), num_envs, autoreset_mode=mode, render_mode=render_mode
+    )
+
+
+def _register(id: str) -> None:
+    def entry_point(render_mode: str | None = None, **parameters: Any) -> Any:
+        return _make(id, render_mode, **parameters)
+
+    def vector_entry_point(num_envs: int = 1, **parameters: Any) -> Any:
+        return _make_vector(id, num_envs, **parameters)
+
+    gymnasium.register(
+        f"eqenvs/{id}",
+        entry_point=entry_point,
+        vector_entry_point=vector_entry_point,
+        disable_env_checker=True,
+    )
+
+
+for _id in registered():
+    _register(_id)

@@ -1,0 +1,310 @@
+"""gymnax: an environment as code written for gymnax expects it, and the other way.
+
+gymnax (https://github.com/RobertTLange/gymnax) keeps the parameters beside the
+environment: `env.step(key, state, action, params)`. Here the environment is its own
+parameters, so `params` is the environment.
+"""
+
+import math
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from gymnax.environments import spaces as gymnax_spaces
+from gymnax.environments.environment import Environment
+from jaxtyping import Array, Int32, Key, PyTree
+
+from .._environment import AbstractEnvironment, AbstractState, Transition
+from .._parametric import unknown_parameter
+from ..fields import time_limit
+from ..spaces import AbstractSpace, Box, Dict, Discrete, Tuple
+
+
+class GymnaxParams(eqx.Module):
+    """An environment in the place of gymnax's parameters.
+
+    Its fields can be read as attributes, and changed by `replace`; the time limit is
+    called `max_steps_in_episode`.
+    """
+
+    env: AbstractEnvironment
+
+    @property
+    def max_steps_in_episode(self) -> Int32[Array, "..."]:
+        return self.env.max_steps
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name == "env":
+            raise AttributeError(name)
+        return getattr(self.env, name)
+
+    def replace(self, **parameters: Any) -> "GymnaxParams":
+        """The same parameters with some of them changed.
+
+        **Arguments:**
+
+        - `**parameters`: fields of the environment, and their new values.
+
+        **Raises:**
+
+        `TypeError` if there is no such field, or it is static.
+        """
+        env = self.env
+        if "max_steps_in_episode" in parameters:
+            parameters["max_steps"] = parameters.pop("max_steps_in_episode")
+        names = [name for name, x in vars(env).items() if eqx.is_array(x)]
+        for name, value in parameters.items():
+            if name not in names:
+                raise TypeError(unknown_parameter(type(env).__name__, name, names))
+            old = getattr(env, name)
+            env = eqx.tree_at(
+                lambda env, name=name: getattr(env, name),
+                env,
+                jnp.asarray(value, old.dtype),
+            )
+        return GymnaxParams(env)
+
+
+def to_gymnax(
+    env: AbstractEnvironment, *, num_values: int = 6
+) -> tuple["GymnaxEnvironment", GymnaxParams]:
+    """An environment as `gymnax.make` returns it.
+
+    ```python
+    env, params = to_gymnax(CartPole())
+    observation, state = env.reset(key, params)
+    observation, state, reward, terminated, truncated, info = env.step(
+        key, state, action, params
+    )
+    ```
+
+    **Arguments:**
+
+    - `env`: an environment.
+    - `num_values`: how many values `step` returns: 6 as in gymnax 1.x, or 5 as in
+        gymnax 0.x, with `done` in the place of `terminated` and `truncated`.
+
+    **Returns:**
+
+    The tuple `(env, params)`.
+
+    **Raises:**
+
+    `TypeError` if `env` is no environment, `ValueError` if `num_values` is neither.
+    """
+    if not isinstance(env, AbstractEnvironment):
+        raise TypeError(f"env must be an environment; got {env!r}.")
+    if num_values not in (5, 6):
+        raise ValueError(f"num_values must be 5 or 6; got {num_values!r}.")
+    adapter = GymnaxEnvironment(env, num_values)
+    return adapter, adapter.default_params
+
+
+class GymnaxEnvironment(Environment):
+    """What [`eqenvs.adapters.to_gymnax`][] returns, beside the parameters."""
+
+    def __init__(self, env: AbstractEnvironment, num_values: int):
+        self._env = env
+        self._num_values = num_values
+
+    @property
+    def default_params(self) -> Any:
+        return GymnaxParams(self._env)
+
+    def _params(self, params: Any) -> AbstractEnvironment:
+        return self._env if params is None else params.env
+
+    def reset(  # pyright: ignore
+        self, key: Any, params: Any = None
+    ) -> tuple[Any, Any]:
+        return self._params(params).reset(key)
+
+    def step(  # pyright: ignore
+        self, key: Any, state: Any, action: Any, params: Any = None
+    ) -> Any:
+        step = self._params(params).step(key, state, action)
+        return self._values(step)
+
+    def step_env(self, key: Any, state: Any, action: Any, params: Any) -> Any:
+        step = self._params(params).advance(key, state, action)
+        info = {**step.info, "discount": 1.0 - step.terminated.astype(float)}
+        if self._num_values == 5:
+            done = step.terminated | step.truncated
+            return step.observation, step.state, step.reward, done, info
+        return step.observation, step.state, step.reward, step.terminated, info
+
+    def _values(self, step: Any) -> Any:
+        done = step.terminated | step.truncated
+        info = {
+            **step.info,
+            "discount": 1.0 - step.terminated.astype(float),
+            "terminated": step.terminated,
+            "truncated": step.truncated,
+        }
+        if self._num_values == 5:
+            return step.observation, step.state, step.reward, done, info
+        return *step[:5], info
+
+    def reset_env(self, key: Any, params: Any) -> tuple[Any, Any]:
+        return self.reset(key, params)
+
+    def observe(self, key: Any, state: Any, action: Any, params: Any) -> Any:
+        del key, action
+        return self._params(params).observe(state)
+
+    def get_obs(self, state: Any, params: Any = None, key: Any = None) -> Any:
+        del key
+        return self._params(params).observe(state)
+
+    def is_truncated(self, state: Any, params: Any) -> Any:
+        return self._params(params).truncated(state)
+
+    @property
+    def name(self) -> str:
+        return type(self._env).__name__
+
+    @property
+    def num_actions(self) -> int:
+        space: Any = self._env.action_space
+        return space.n if isinstance(space, Discrete) else math.prod(space.shape)
+
+    def action_space(self, params: Any = None) -> Any:
+        return _to_gymnax_space(self._params(params).action_space)
+
+    def observation_space(self, params: Any) -> Any:
+        return _to_gymnax_space(self._params(params).observation_space)
+
+
+def _to_gymnax_space(space: AbstractSpace) -> Any:
+    match space:
+        case Discrete():
+            return gymnax_spaces.Discrete(space.n)
+        case Box():
+            return gymnax_spaces.Box(space.low, space.high, space.shape, space.dtype)
+        case Tuple():
+            return gymnax_spaces.Tuple(tuple(map(_to_gymnax_space, space.spaces)))
+        case Dict():
+            return gymnax_spaces.Dict(
+                {name: _to_gymnax_space(x) for name, x in space.spaces.items()}
+            )
+        case _:
+            raise TypeError(f"gymnax has no space like {space!r}.")
+
+
+class GymnaxState(AbstractState):
+    """A state of gymnax's, and the observation that came with it."""
+
+    inner: PyTree[Array]
+    observation: PyTree[Array]
+    time: Int32[Array, ""]
+
+
+class FromGymnax(AbstractEnvironment[GymnaxState, PyTree[Array], PyTree[Array]]):
+    """What [`eqenvs.adapters.from_gymnax`][] returns: an environment of gymnax.
+
+    **Observation, action, reward, start and end:** those of `env`.
+
+    **Source:** gymnax.
+    """
+
+    env: Any = eqx.field(static=True)
+    params: PyTree[Array]
+    max_steps: Int32[Array, ""] = time_limit()
+
+    def initial_state(self, key: Key[Array, ""]) -> GymnaxState:
+        observation, inner = self.env.reset_env(key, self._params)
+        return GymnaxState(
+            inner=_arrays(inner), observation=_arrays(observation), time=jnp.int32(0)
+        )
+
+    def transition(
+        self, key: Key[Array, ""], state: GymnaxState, action: PyTree[Array]
+    ) -> Transition[GymnaxState]:
+        observation, inner, reward, terminated, info = self.env.step_env(
+            key, state.inner, action, self._params
+        )
+        time = state.time + 1
+        if not hasattr(self.env, "is_truncated"):
+            # gymnax 0.x has one flag for both ends of an episode.
+            terminated = terminated & (time < self.max_steps)
+        state = GymnaxState(
+            inner=_like(inner, state.inner),
+            observation=_like(observation, state.observation),
+            time=time,
+        )
+        info = {k: v for k, v in info.items() if k != "final_observation"}
+        return Transition(state, reward, terminated, info)
+
+    def observe(self, state: GymnaxState) -> PyTree[Array]:
+        # Some of gymnax's observations have another dtype than their space.
+        sample = jax.eval_shape(self.observation_space.sample, jr.key(0))
+        return _like(state.observation, sample)
+
+    @property
+    def _params(self) -> Any:
+        dtype = self.params.max_steps_in_episode.dtype
+        return self.params.replace(max_steps_in_episode=self.max_steps.astype(dtype))
+
+    @property
+    def action_space(self) -> AbstractSpace:
+        return _from_gymnax_space(self.env.action_space(self._params))
+
+    @property
+    def observation_space(self) -> AbstractSpace:
+        return _from_gymnax_space(self.env.observation_space(self._params))
+
+
+def from_gymnax(env: Any, params: Any = None) -> FromGymnax:
+    """An environment of gymnax as one of eqenvs.
+
+    ```python
+    env = from_gymnax(*gymnax.make("Asterix-MinAtar"))
+    ```
+
+    **Arguments:**
+
+    - `env`: what `gymnax.make` returns first.
+    - `params`: what it returns second; by default `env.default_params`.
+
+    **Returns:**
+
+    An environment. Its time limit is `params.max_steps_in_episode`.
+
+    **Raises:**
+
+    `TypeError` if `env` is no environment of gymnax.
+    """
+    if not isinstance(env, Environment):
+        raise TypeError(f"env must be an environment of gymnax; got {env!r}.")
+    params = env.default_params if params is None else params
+    limit = np.asarray(params.max_steps_in_episode)
+    # Some limits of gymnax's are written as floats.
+    limit = limit.astype(np.int64) if np.all(limit == np.floor(limit)) else limit
+    return FromGymnax(env=env, params=_arrays(params), max_steps=limit)
+
+
+def _arrays(tree: PyTree[Any]) -> PyTree[Array]:
+    """Numbers as arrays, with dtypes that do not depend on how they were made."""
+    return jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), tree)
+
+
+def _like(tree: PyTree[Any], like: PyTree[Any]) -> PyTree[Array]:
+    return jax.tree.map(lambda x, y: jnp.asarray(x, y.dtype), tree, like)
+
+
+def _from_gymnax_space(space: Any) -> AbstractSpace:
+    match space:
+        case gymnax_spaces.Discrete():
+            return Discrete(int(space.n))
+        case gymnax_spaces.Box():
+            low, high = jnp.asarray(space.low), jnp.asarray(space.high)
+            return Box(low, high, tuple(space.shape), space.dtype)
+        case gymnax_spaces.Tuple():
+            return Tuple(tuple(map(_from_gymnax_space, space.spaces)))
+        case gymnax_spaces.Dict():
+            return Dict({k: _from_gymnax_space(x) for k, x in space.spaces.items()})
+        case _:
+            raise TypeError(f"eqenvs has no space like {space!r}.")
