@@ -12,7 +12,6 @@ import jax
 import eqenvs
 from eqenvs.agents import PPO
 from eqenvs.agents.plot import plot_learning_curve
-from eqenvs.agents.settings import settings
 
 
 def main() -> None:
@@ -35,10 +34,9 @@ def main() -> None:
     print(f"   the pole falls after {length:.1f} steps on average.\n")
 
     print("2. PPO learns to balance it.")
-    options = settings("CartPole-v1")
-    total_steps = options.pop("num_steps")
+    ppo = PPO(reward_scale=0.1)
     start = time.perf_counter()
-    agent, curve = PPO(**options).train(env, 0, total_steps, progress=True)
+    agent, metrics, _ = ppo.train(env, 0, 500_000, target_return=495, progress=True)
     print(f"   Solved in {time.perf_counter() - start:.1f} s, compilation included.\n")
 
     print("3. A hundred evaluation episodes.")
@@ -46,7 +44,7 @@ def main() -> None:
     print(f"   Mean return: {float(result.episode_return.mean()):.1f} of 500.\n")
 
     path = pathlib.Path("learning_curve.png").resolve()
-    plot_learning_curve(path, {"CartPole-v1": curve})
+    plot_learning_curve(path, {"CartPole-v1": metrics})
     print(f"The learning curve is in {path}.")
 
 

@@ -1,4 +1,24 @@
-"""Agents that learn: `pip install eqenvs[agents]`."""
+"""Agents that learn: `pip install "eqenvs[agents]"`."""
 
+try:
+    import optax as _  # noqa: F401
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f'eqenvs.agents needs the package {error.name}: pip install "eqenvs[agents]"',
+        name=error.name,
+    ) from error
+
+from ._algorithm import (
+    AbstractAlgorithm as AbstractAlgorithm,
+    AbstractLearner as AbstractLearner,
+    Trained as Trained,
+)
+from .checkpoint import load as load, Run as Run
 from .networks import ActorCritic as ActorCritic
-from .ppo import LearningCurve as LearningCurve, PPO as PPO
+from .ppo import PPO as PPO, PPOLearner as PPOLearner
+from .training import (
+    resume as resume,
+    train as train,
+    TrainingDiverged as TrainingDiverged,
+    TrainingInterrupted as TrainingInterrupted,
+)

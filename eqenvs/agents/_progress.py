@@ -1,44 +1,36 @@
-"""A progress bar for programs that run on the device."""
+"""A progress bar."""
 
-from typing import Any, ClassVar
-
-import numpy as np
-from tqdm import tqdm
+import math
+from typing import Any
 
 
 class Progress:
-    """Shows how far training is, what it returns and how fast it goes.
+    """Shows how far training is, its return, its speed and the time left."""
 
-    A context manager. A compiled program shall not depend on a particular bar, so it is
-    told only `id`, a number, and calls [`show_progress`][] with it.
-    """
-
-    open_bars: ClassVar[dict[int, "Progress"]] = {}
-
-    def __init__(self, num_updates: int, steps_per_update: int):
+    def __init__(self, initial_steps: int, num_steps: int):
+        try:
+            from tqdm import tqdm
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                'a progress bar needs the package tqdm: pip install "eqenvs[agents]"',
+                name=error.name,
+            ) from error
         self.bar = tqdm(
-            total=num_updates * steps_per_update,
+            initial=initial_steps,
+            total=num_steps,
             unit=" steps",
             unit_scale=True,
             mininterval=0.2,
         )
-        self.steps_per_update = steps_per_update
-        number = max(self.open_bars, default=-1) + 1
-        self.open_bars[number] = self
-        self.id = np.array(number, np.int32)
 
     def __enter__(self) -> "Progress":
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        del self.open_bars[int(self.id)]
         self.bar.close()
 
-
-def show_progress(id: Any, update: Any, mean_return: Any) -> None:
-    """Moves the bar with this `id`, if it is still open, to behind an update."""
-    progress = Progress.open_bars.get(int(id))
-    if progress is not None:
-        bar = progress.bar
-        bar.set_postfix_str(f"return {float(mean_return):.1f}", refresh=False)
-        bar.update((int(update) + 1) * progress.steps_per_update - bar.n)
+    def show(self, steps: int, mean_return: float) -> None:
+        """Moves the bar to a number of steps."""
+        if not math.isnan(mean_return):
+            self.bar.set_postfix_str(f"return {mean_return:.1f}", refresh=False)
+        self.bar.update(steps - self.bar.n)

@@ -17,7 +17,8 @@ def plot_learning_curve(path: pathlib.Path, curves: Mapping[str, Any]) -> None:
     **Arguments:**
 
     - `path`: the PNG file to write.
-    - `curves`: an [`eqenvs.agents.LearningCurve`][] for every name in the legend.
+    - `curves`: the `metrics` of an [`eqenvs.agents.Trained`][] for every name in the
+        legend.
 
     **Raises:**
 
@@ -26,8 +27,9 @@ def plot_learning_curve(path: pathlib.Path, curves: Mapping[str, Any]) -> None:
     # Not pyplot, which would choose a display for the whole process.
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
-    for name, curve in curves.items():
-        axes.plot(np.asarray(curve.steps), np.asarray(curve.episode_return), label=name)
+    for name, metrics in curves.items():
+        steps, returns = metrics["steps"], metrics["return"]
+        axes.plot(np.asarray(steps), np.asarray(returns), label=name)
     axes.set_xlabel("environment steps")
     axes.set_ylabel("mean return of the last episodes")
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")

@@ -1,11 +1,17 @@
 """Arguments that several commands have."""
 
+import pathlib
 from typing import Annotated
 
 import tyro
 
 
 Id = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ID")]
+OptionalId = Annotated[
+    str | None,
+    tyro.conf.Positional,
+    tyro.conf.arg(metavar="[ID]", help_behavior_hint=""),
+]
 Ids = Annotated[
     tuple[str, ...],
     tyro.conf.Positional,
@@ -18,4 +24,7 @@ Assignments = Annotated[
 OptionalInt = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="")]
 OptionalFloat = Annotated[
     float | None, tyro.conf.arg(metavar="FLOAT", help_behavior_hint="")
+]
+OptionalFolder = Annotated[
+    pathlib.Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")
 ]

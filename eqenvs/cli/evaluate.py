@@ -22,8 +22,9 @@ class Evaluate:
     """Seed of the random numbers."""
 
     def run(self) -> None:
-        from ..agents.checkpoint import load_agent
+        from ..agents import load
 
         check_count("num_episodes", self.num_episodes)
         as_key(self.seed, "evaluate")
-        report(*load_agent(self.folder), self.seed, self.num_episodes)
+        run = load(self.folder)
+        report(run.env, run.agent, self.seed, self.num_episodes)

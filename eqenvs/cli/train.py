@@ -3,17 +3,22 @@
 import contextlib
 import json
 import pathlib
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
-from .. import __version__
 from .._checks import as_key, check_count
-from .._files import new_folder, write_safely
-from .._registry import make
-from ._arguments import Assignments, Id, OptionalFloat, OptionalInt
+from .._files import new_folder
+from .._registry import make, spec
+from ._arguments import (
+    Assignments,
+    OptionalFloat,
+    OptionalFolder,
+    OptionalId,
+    OptionalInt,
+)
 from ._report import report
 
 
@@ -21,8 +26,11 @@ from ._report import report
 class Train:
     """Train an agent with PPO, and save it with its learning curve."""
 
-    id: Id
+    id: OptionalId = None
     """Which environment, such as CartPole-v1."""
+    resume: OptionalFolder = None
+    """Go on with the run in this folder, which ended early, instead of a new one. It
+    ends as if it had not."""
     parameters: Assignments = ()
     """Parameters of the environment, such as gravity=3.7 pole_mass=0.2. `eqenvs info`
     lists them."""
@@ -40,56 +48,96 @@ class Train:
     """Number of environments to play at once."""
     num_episodes: int = 100
     """Number of episodes to evaluate the agent on at the end."""
+    checkpoint_seconds: float = 60.0
+    """Save the agent every so many seconds."""
     output: pathlib.Path = pathlib.Path("runs")
     """Folder to save the run in, in a new folder of its own."""
 
     def run(self) -> None:
-        from ..agents import PPO
-        from ..agents.checkpoint import save_agent
+        from ..agents import load, TrainingDiverged, TrainingInterrupted
+        from ..agents.checkpoint import annotate
         from ..agents.plot import plot_learning_curve
-        from ..agents.settings import settings
 
         # Whatever can go wrong should do so before the training.
-        parameters = parse(self.parameters)
-        env = make(self.id, **parameters)
-        chosen: dict[str, Any] = {"num_steps": 1_000_000, **settings(self.id)}
+        check_count("num_episodes", self.num_episodes)
+        start = time.perf_counter()
+        try:
+            folder = self._begin() if self.resume is None else self._go_on(self.resume)
+        except TrainingInterrupted as error:
+            print(f"eqenvs: {error}", file=sys.stderr)
+            if error.folder is not None:
+                print(f"Go on: eqenvs train --resume {error.folder}", file=sys.stderr)
+            sys.exit(130)
+        except TrainingDiverged as error:
+            sys.exit(f"eqenvs: {error}")
+        print(f"Trained for {time.perf_counter() - start:.1f} s, compilation included.")
+        run = load(folder)
+        plot_learning_curve(
+            folder / "learning_curve.png", {run.record["id"]: run.metrics}
+        )
+        # The largest seed has no successor.
+        seed = (run.record["seed"] + 1) % 2**64
+        result = report(run.env, run.agent, seed, self.num_episodes)
+        evaluation = {
+            "seed": seed,
+            "num_episodes": self.num_episodes,
+            "mean_return": float(result.episode_return.mean()),
+        }
+        annotate(folder, evaluation=evaluation)
+        print(f"Saved the agent and its learning curve in {folder}.")
+
+    def _begin(self) -> pathlib.Path:
+        from ..agents import PPO
+
+        if self.id is None:
+            print("eqenvs: train which environment? See: eqenvs list", file=sys.stderr)
+            sys.exit(2)
+        env = make(self.id, **parse(self.parameters))
+        settings: dict[str, Any] = {"num_steps": 1_000_000}
+        settings |= spec(self.id).training.get("ppo", {})
         for name in ("num_steps", "learning_rate", "discount", "num_envs"):
             if getattr(self, name) is not None:
-                chosen[name] = getattr(self, name)
-        num_steps = chosen.pop("num_steps")
-        ppo = PPO(**chosen)
+                settings[name] = getattr(self, name)
+        num_steps = settings.pop("num_steps")
+        target_return = settings.pop("target_return", None)
+        ppo = PPO(**settings)
         check_count("num_steps", num_steps)
-        check_count("num_episodes", self.num_episodes)
         as_key(self.seed, "train")
         folder = new_folder(self.output, f"{self.id}-seed{self.seed}")
-
         try:
-            start = time.perf_counter()
-            agent, curve = ppo.train(env, self.seed, num_steps, progress=True)
-            seconds = time.perf_counter() - start
-            save_agent(folder / "agent.eqx", agent)
+            ppo.train(
+                env,
+                self.seed,
+                num_steps,
+                target_return=target_return,
+                progress=True,
+                folder=folder,
+                checkpoint_seconds=self.checkpoint_seconds,
+                notes={"id": self.id},
+            )
         except BaseException:
             with contextlib.suppress(OSError):  # It stays if anything is in it.
                 folder.rmdir()
             raise
-        print(f"Trained for {seconds:.1f} s, compilation included.")
-        plot_learning_curve(folder / "learning_curve.png", {self.id: curve})
-        # The largest seed has no successor.
-        result = report(env, agent, (self.seed + 1) % 2**64, self.num_episodes)
-        record = {
-            "id": self.id,
-            "parameters": parameters,
-            "seed": self.seed,
-            "num_steps": num_steps,
-            "ppo": chosen,
-            "mean_return": float(result.episode_return.mean()),
-            "num_episodes": self.num_episodes,
-            "versions": {"eqenvs": __version__}
-            | {name: version(name) for name in ("jax", "jaxlib", "equinox")},
-        }
-        # Last, because it is what makes the folder a finished run.
-        write_safely(folder / "run.json", json.dumps(record, indent=2).encode())
-        print(f"Saved the agent and its learning curve in {folder}.")
+        return folder
+
+    def _go_on(self, folder: pathlib.Path) -> pathlib.Path:
+        from ..agents import resume
+
+        given = ("id", "parameters", "learning_rate", "discount", "num_envs")
+        for name in given:
+            if getattr(self, name) not in (None, ()):
+                raise ValueError(
+                    f"with --resume, the {name} is that of the run; "
+                    f"got {getattr(self, name)!r}."
+                )
+        resume(
+            folder,
+            num_steps=self.num_steps,
+            progress=True,
+            checkpoint_seconds=self.checkpoint_seconds,
+        )
+        return folder
 
 
 def parse(assignments: Sequence[str]) -> dict[str, Any]:

@@ -4,12 +4,20 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+import scipy.stats
 
-from eqenvs import CartPole, evaluate, Pendulum, spaces, VectorEnvironment
+from eqenvs import CartPole, evaluate, Pendulum, spec, VectorEnvironment
+from eqenvs._episodes import EpisodeStatistics
 from eqenvs.agents import ActorCritic, PPO
-from eqenvs.agents.networks import flatten
-from eqenvs.agents.ppo import _collect, _Learner, _Transition, advantages
-from eqenvs.agents.settings import settings
+from eqenvs.agents.ppo import (
+    _Batch,
+    _collect,
+    _evaluate,
+    _loss,
+    _Step,
+    advantages,
+    PPOLearner,
+)
 
 
 SMALL = dict(num_envs=8, rollout_steps=8, num_minibatches=2, num_epochs=2)
@@ -30,7 +38,7 @@ def advantages_by_hand(rewards, values, next_values, terminated, ended, gamma, l
     return np.array(result)
 
 
-def test_advantages_are_those_of_the_definition():
+def test_advantages_are_those_of_the_definition(either_precision):
     generator = np.random.default_rng(0)
     rewards, values, next_values = generator.normal(size=(3, 30))
     terminated = generator.random(30) < 0.1
@@ -38,61 +46,133 @@ def test_advantages_are_those_of_the_definition():
     assert terminated.any() and truncated.any()
     ended = terminated | truncated
     nothing = jnp.zeros((30, 1))
-    transitions = _Transition(
+    steps = _Step(
         observation=nothing,
         draw=nothing,
         log_prob=nothing,
-        value=jnp.asarray(values)[:, None],
-        next_value=jnp.asarray(next_values)[:, None],
-        reward=jnp.asarray(rewards)[:, None],
+        reward=jnp.asarray(rewards, float)[:, None],
         terminated=jnp.asarray(terminated)[:, None],
-        ended=jnp.asarray(ended)[:, None],
+        truncated=jnp.asarray(truncated)[:, None],
+        final_observation=nothing,
     )
-    ours = advantages(transitions, jnp.array(0.9), jnp.array(0.8))[:, 0]
+    ours = advantages(
+        steps,
+        jnp.asarray(values, float)[:, None],
+        jnp.asarray(next_values, float)[:, None],
+        jnp.array(0.9),
+        jnp.array(0.8),
+    )[:, 0]
     expected = advantages_by_hand(
         rewards, values, next_values, terminated, ended, 0.9, 0.8
     )
     np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_the_critic_is_asked_about_where_an_episode_was_cut_off():
+@pytest.mark.parametrize("max_steps", [1, 5, 1000])
+def test_the_critic_is_asked_about_where_an_episode_was_cut_off(max_steps):
     """With a time limit of one step, every value learned is that of one more step: it
     can be learned only from the final observation, which the next episode hides."""
-    env = CartPole(max_steps=1)
+    env = CartPole(max_steps=max_steps)
     ppo = PPO(**SMALL)
     envs = VectorEnvironment(env, 8)
     _, states = envs.reset(jr.key(0))
     agent = ActorCritic(env.observation_space, env.action_space, key=jr.key(1))
-    zeros = jnp.zeros(8)
-    learner = _Learner(agent, None, states, zeros, zeros.astype(int), zeros, zeros)
-    _, transitions = eqx.filter_jit(_collect)(ppo, envs, learner, jr.key(2))
-    assert transitions.ended.all() and not transitions.terminated.any()
-    next_starts = transitions.value[1:]
-    assert not np.allclose(transitions.next_value[:-1], next_starts, atol=1e-4)
+    learner = PPOLearner(
+        agent, None, states, EpisodeStatistics.start(8), jnp.int32(0), jnp.array(1.0)
+    )
+    states, _, steps = eqx.filter_jit(_collect)(ppo, envs, learner, jr.key(2))
+    value, next_value = _evaluate(agent, steps, envs.observe(states))
+    value_of = jax.vmap(jax.vmap(agent.value))
+    np.testing.assert_allclose(value, value_of(steps.observation), atol=1e-6)
+    # What a terminated episode ended on has no value, whatever is written there.
+    expected = jnp.where(
+        steps.terminated, next_value, value_of(steps.final_observation)
+    )
+    np.testing.assert_allclose(next_value, expected, atol=1e-6)
+    if max_steps == 1:
+        assert steps.truncated.all() and not steps.terminated.any()
+        next_starts = value[1:]
+        assert not np.allclose(next_value[:-1], next_starts, atol=1e-4)
+
+
+def test_the_loss_is_that_of_the_paper(either_precision):
+    """Against NumPy and SciPy, for a policy with two actions and for a normal one."""
+    generator = np.random.default_rng(0)
+    ppo = PPO(clip_epsilon=0.1, entropy_coefficient=0.3, value_coefficient=0.7)
+    advantage, target = generator.normal(size=(2, 64))
+    old_log_prob = np.log(0.5) + 0.3 * generator.normal(size=64)
+    for env in (CartPole(), Pendulum()):
+        size = env.observation_space.shape[0]
+        observation = generator.normal(size=(64, size))
+        agent = ActorCritic(env.observation_space, env.action_space, key=jr.key(1))
+        agent = eqx.tree_at(
+            lambda a: a.actor.layers[-1].weight, agent, replace_fn=lambda w: 50 * w
+        )
+        output = np.asarray(jax.vmap(agent.actor)(jnp.asarray(observation, float)))
+        value = np.asarray(jax.vmap(agent.critic)(jnp.asarray(observation, float)))
+        if env.action_space.shape == ():
+            draw = generator.integers(0, 2, 64)
+            probs = np.exp(output) / np.exp(output).sum(1, keepdims=True)
+            log_prob = np.log(probs[np.arange(64), draw])
+            entropy = scipy.stats.entropy(probs, axis=1)
+            draw = jnp.asarray(draw, jnp.int32)
+        else:
+            draw = generator.normal(size=(64, 1))
+            log_prob = scipy.stats.norm(output, 1).logpdf(draw)[:, 0]
+            entropy = np.full(64, scipy.stats.norm.entropy(0, 1))
+            draw = jnp.asarray(draw, float)
+        batch = _Batch(
+            jnp.asarray(observation, float),
+            draw,
+            *(jnp.asarray(x, float) for x in (old_log_prob, advantage, target)),
+        )
+        loss, losses = _loss(ppo, agent, batch)
+        scaled = (advantage - advantage.mean()) / advantage.std()
+        ratio = np.exp(log_prob - old_log_prob)
+        clipped = np.clip(ratio, 0.9, 1.1)
+        expected = {
+            "policy_loss": -np.minimum(ratio * scaled, clipped * scaled).mean(),
+            "value_loss": np.mean((value - target) ** 2) / 2,
+            "entropy": entropy.mean(),
+            "approximate_kl": np.mean(ratio - 1 - np.log(ratio)),
+            "clip_fraction": np.mean((ratio < 0.9) | (ratio > 1.1)),
+        }
+        assert set(losses) == set(expected)
+        for name, x in losses.items():
+            np.testing.assert_allclose(x, expected[name], rtol=1e-4, err_msg=name)
+        np.testing.assert_allclose(
+            loss,
+            expected["policy_loss"]
+            + 0.7 * expected["value_loss"]
+            - 0.3 * expected["entropy"],
+            rtol=1e-4,
+        )
 
 
 @pytest.mark.slow
 def test_it_solves_cartpole():
-    options = settings("CartPole-v1")
-    agent, curve = PPO(**drop(options)).train(CartPole(), 0, options["num_steps"])
-    returns = np.asarray(curve.episode_return)
+    options = spec("CartPole-v1").training["ppo"]
+    agent, metrics, _ = PPO(**drop(options)).train(
+        CartPole(), 0, options["num_steps"], target_return=options["target_return"]
+    )
+    returns = np.asarray(metrics["return"])
     reached = int(np.nanargmax(returns >= 495))
     assert np.isnan(returns[reached + 1 :]).all()  # It stopped there.
-    assert curve.steps[reached] < 400_000
+    assert metrics["steps"][reached] < 400_000
     result = evaluate(CartPole(), agent.greedy, 1, 100)
     assert result.episode_return.mean() > 490
 
 
 @pytest.mark.slow
 def test_it_learns_pendulum():
-    options = settings("Pendulum-v1")
-    agent, _ = PPO(**drop(options)).train(Pendulum(), 0, 400_000)
+    options = spec("Pendulum-v1").training["ppo"]
+    agent, *_ = PPO(**drop(options)).train(Pendulum(), 0, 400_000)
     result = evaluate(Pendulum(), agent.greedy, 1, 100)
     assert result.episode_return.mean() > -300  # Random actions get about -1200.
 
 
 def drop(options):
-    return {k: v for k, v in options.items() if k != "num_steps"}
+    return {k: v for k, v in options.items() if k not in ("num_steps", "target_return")}
 
 
 def test_vmap_over_seeds_and_hyperparameters():
@@ -102,69 +182,62 @@ def test_vmap_over_seeds_and_hyperparameters():
 
     keys = jnp.stack([jr.key(0), jr.key(0), jr.key(1)])
     rates = jnp.array([1e-3, 0.0, 1e-3])
-    agents, curves = eqx.filter_vmap(train)(rates, keys)
-    assert curves.episode_return.shape == (3, 3)
+    agents, metrics, _ = eqx.filter_vmap(train)(rates, keys)
+    assert metrics["return"].shape == (3, 3)
     weights = agents.actor.layers[0].weight
     assert not np.allclose(weights[0], weights[1])
     assert not np.allclose(weights[0], weights[2])
-    alone, _ = train(rates[0], keys[0])
+    alone, *_ = train(rates[0], keys[0])
     np.testing.assert_allclose(
         weights[0], alone.actor.layers[0].weight, rtol=1e-3, atol=1e-4
     )
     # Without a step size nothing is learned.
-    untrained = ActorCritic(
-        CartPole().observation_space,
-        CartPole().action_space,
-        key=jr.split(jr.key(0), 3)[0],
-    )
+    untrained = PPO(**SMALL).init(CartPole(), jr.fold_in(jr.key(0), 2**32 - 1)).agent
     np.testing.assert_allclose(weights[1], untrained.actor.layers[0].weight)
 
 
-def test_the_progress_bar_changes_nothing(capsys):
-    ppo = PPO(**SMALL)
-    quiet, curve = ppo.train(CartPole(), 0, 5 * 64)
-    shown, same_curve = ppo.train(CartPole(), 0, 5 * 64, progress=True)
-    np.testing.assert_allclose(
-        quiet.actor.layers[0].weight, shown.actor.layers[0].weight, rtol=1e-4, atol=1e-5
-    )
-    np.testing.assert_allclose(curve.episode_return, same_curve.episode_return)
-    written = capsys.readouterr().err
-    assert "return" in written and "steps/s" in written and "320/320" in written
+def test_metrics():
+    """Without a step size, the policy that learns stays the policy that plays."""
+    ppo = PPO(learning_rate=0, **SMALL)
+    _, metrics, learner = ppo.train(CartPole(max_steps=4), 0, 3 * 64)
+    np.testing.assert_array_equal(metrics["steps"], [64, 128, 192])
+    np.testing.assert_array_equal(metrics["return"], [4, 4, 4])
+    np.testing.assert_array_equal(metrics["length"], [4, 4, 4])
+    np.testing.assert_allclose(metrics["approximate_kl"], 0, atol=1e-6)
+    np.testing.assert_array_equal(metrics["clip_fraction"], 0)
+    np.testing.assert_allclose(metrics["policy_loss"], 0, atol=1e-6)
+    np.testing.assert_allclose(metrics["entropy"], np.log(2), atol=1e-3)
+    assert (metrics["value_loss"] > 0).all()
+    assert (metrics["explained_variance"] < 1).all()
+    assert learner.num_updates == 3 and learner.planned_updates == 3
 
 
-def test_the_curve_counts_episodes():
-    ppo = PPO(**SMALL)
-    _, curve = ppo.train(CartPole(max_steps=4), 0, 3 * 64)
-    np.testing.assert_array_equal(curve.steps, [64, 128, 192])
-    np.testing.assert_array_equal(curve.episode_return, [4, 4, 4])
-    np.testing.assert_array_equal(curve.episode_length, [4, 4, 4])
+def test_the_learning_rate_falls_to_zero():
+    def change(first, num_steps):
+        """How far the second update moves the weights, if `num_steps` are planned."""
+        trained = PPO(**SMALL).train(
+            CartPole(), 0, num_steps, learner=first, target_return=-1
+        )
+        assert trained.learner.num_updates == 2
+        before, after = first.agent.actor.layers, trained.agent.actor.layers
+        return jnp.abs(after[0].weight - before[0].weight).max()
+
+    first = PPO(**SMALL).train(CartPole(), 0, 64).learner
+    half = change(first, 2 * 64) / change(first, 10**6 * 64)
+    assert 0.4 < half < 0.6
+    assert float(first.remaining()) == 0
 
 
-def test_actions_reach_the_bounds_and_no_further():
-    space = spaces.Box(jnp.array([-2.0, 0.0]), jnp.array([2.0, 10.0]))
-    agent = ActorCritic(spaces.Box(-1.0, 1.0, (3,)), space, key=jr.key(0))
-    to_action = lambda *x: np.asarray(agent.to_action(jnp.array(x)))  # noqa: E731
-    np.testing.assert_allclose(to_action(0.0, 0.0), [0, 5])
-    np.testing.assert_allclose(to_action(-1.0, 1.0), [-2, 10])
-    np.testing.assert_allclose(to_action(-3.0, 3.0), [-2, 10])
-
-
-def test_any_observation_becomes_a_vector():
-    space = spaces.Dict(
-        {
-            "image": spaces.Box(False, True, (2, 2), bool),
-            "place": spaces.Discrete(3),
-            "rest": spaces.Tuple((spaces.MultiDiscrete((2, 2)), spaces.Box(0.0, 1.0))),
-        }
-    )
-    value = {
-        "image": jnp.array([[True, False], [False, True]]),
-        "place": jnp.array(2),
-        "rest": (jnp.array([0, 1]), jnp.array(0.5)),
-    }
-    np.testing.assert_array_equal(
-        flatten(space, value), [1, 0, 0, 1, 0, 0, 1, 1, 0, 0, 1, 0.5]
-    )
+def test_one_agent_in_many_worlds():
+    """Lane `i` is in world `i`: with gravity the only difference, each has its own."""
+    torques = jnp.linspace(1.0, 4.0, 8)
+    worlds = eqx.filter_vmap(lambda t: Pendulum(max_torque=t, max_steps=5))(torques)
+    agent, metrics, _ = PPO(**SMALL).train(worlds, 0, 2 * 64)
+    assert metrics["length"][-1] == 5
+    low, high = (bound.value for bound in agent.bounds)
+    assert float(low[0]) == -4 and float(high[0]) == 4
+    with pytest.raises(ValueError, match="num_envs=4"):
+        PPO(num_envs=4, rollout_steps=4).train(worlds, 0, 64)
 
 
 def test_mistakes(unchecked):
@@ -176,12 +249,12 @@ def test_mistakes(unchecked):
         PPO(discount=2)
     with pytest.raises(ValueError, match="num_steps must be at least 1; got 0"):
         PPO().train(CartPole(), 0, 0)
-    with pytest.raises(TypeError, match="action space must be a Discrete space or a"):
-        ActorCritic(spaces.Discrete(2), spaces.MultiDiscrete((2, 2)), key=jr.key(0))
 
 
-def test_x64(x64):
-    agent, curve = PPO(**SMALL).train(Pendulum(max_steps=5), 0, 64)
-    assert agent.actor.layers[0].weight.dtype == jnp.float64
-    assert curve.episode_return.dtype == jnp.float64
+def test_both_precisions(either_precision):
+    """One continuous and one image environment's worth of dtypes."""
+    agent, metrics, _ = PPO(**SMALL).train(Pendulum(max_steps=5), 0, 64)
+    dtype = jnp.float64 if either_precision else jnp.float32
+    assert agent.actor.layers[0].weight.dtype == dtype
+    assert metrics["return"].dtype == dtype
     assert jax.tree.leaves(agent)

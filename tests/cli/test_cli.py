@@ -112,7 +112,7 @@ def test_train_and_evaluate(tmp_path):
     assert "7 evaluation episodes: mean return" in output
     folder = tmp_path / "runs" / "CartPole-v1-seed0"
     assert sorted(p.name for p in folder.iterdir()) == [
-        "agent.eqx", "learning_curve.png", "run.json",
+        "learner.eqx", "learning_curve.png", "metrics.csv", "run.json",
     ]  # fmt: skip
     record = json.loads((folder / "run.json").read_text())
     assert record["id"] == "CartPole-v1" and record["num_steps"] == 9000
@@ -190,8 +190,10 @@ eqenvs.cli._report.evaluate = fail
     status, _, errors = run(code=TRAIN.format(prepare=prepare), cwd=tmp_path)
     assert status == 1 and errors.endswith("eqenvs: the evaluation failed\n")
     folder = tmp_path / "runs" / "CartPole-v1-seed0"
-    # Without run.json, since the run did not finish.
-    assert {p.name for p in folder.iterdir()} == {"agent.eqx", "learning_curve.png"}
+    assert {p.name for p in folder.iterdir()} == {
+        "learner.eqx", "learning_curve.png", "metrics.csv", "run.json",
+    }  # fmt: skip
+    assert "evaluation" not in json.loads((folder / "run.json").read_text())
 
 
 def test_an_interrupted_training_leaves_no_folder(tmp_path):
@@ -203,6 +205,28 @@ agents.PPO.train = interrupt
     status, _, errors = run(code=TRAIN.format(prepare=prepare), cwd=tmp_path)
     assert (status, errors) == (130, "eqenvs: interrupted.\n")
     assert [*(tmp_path / "runs").iterdir()] == []
+
+
+def test_an_interrupted_training_goes_on(tmp_path):
+    prepare = """
+train = agents.PPO.train
+def interrupt(row):
+    raise KeyboardInterrupt
+agents.PPO.train = lambda *args, **options: train(*args, log=interrupt, **options)
+"""
+    status, _, errors = run(code=TRAIN.format(prepare=prepare), cwd=tmp_path)
+    folder = pathlib.Path("runs", "CartPole-v1-seed0")
+    assert status == 130 and f"is saved in {folder}" in errors
+    assert errors.endswith(f"Go on: eqenvs train --resume {folder}\n")
+    arguments = ("--resume", folder, "--num-episodes", 2)
+    status, output, errors = run("train", *arguments, "--num-steps", 8192, cwd=tmp_path)
+    assert status == 0, errors
+    assert "2 evaluation episodes" in output and f"in {folder}" in output
+    record = json.loads((tmp_path / folder / "run.json").read_text())
+    assert (record["status"], record["steps"]) == ("finished", 8192)
+    assert record["evaluation"]["num_episodes"] == 2
+    status, _, errors = run("train", *arguments, "--learning-rate", 0.1, cwd=tmp_path)
+    assert status == 1 and "the learning_rate is that of the run" in errors
 
 
 def test_parameters_of_the_environment(tmp_path):

@@ -1,0 +1,159 @@
+"""Updates, compiled: the first learner, all updates at once, and some of them.
+
+Update number `u` draws from `fold_in(key, u)`, and everything else that it depends on
+is in the learner.
+"""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import jax.tree_util as jtu
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int32, Key, PyTree
+
+from .._checks import without_weak_types
+from .._environment import AbstractEnvironment
+from ._algorithm import AbstractAlgorithm
+
+
+class Job(eqx.Module):
+    """What stays the same during training; checks the algorithm's author."""
+
+    algorithm: AbstractAlgorithm
+    env: AbstractEnvironment
+    key: Key[Array, ""]
+
+    @property
+    def steps_per_update(self) -> int:
+        return self.algorithm.steps_per_update
+
+    def first_learner(self) -> Any:
+        # No update has this number.
+        key = jr.fold_in(self.key, np.uint32(2**32 - 1))
+        return _without_weak_types(self.algorithm.init(self.env, key))
+
+    def update(self, learner: Any) -> tuple[Any, dict[str, Array]]:
+        key = jr.fold_in(self.key, learner.num_updates)
+        new, metrics = self.algorithm.update(self.env, learner, key)
+        self._check(learner, new, metrics)
+        metrics = {name: x.astype(float) for name, x in metrics.items()}
+        return _without_weak_types(new), metrics
+
+    def _check(self, learner: Any, new: Any, metrics: Any) -> None:
+        name = f"the update of {type(self.algorithm).__name__}"
+        old_leaves, old_structure = jtu.tree_flatten_with_path(learner)
+        new_leaves, new_structure = jtu.tree_flatten_with_path(new)
+        if new_structure != old_structure:
+            raise TypeError(
+                f"{name} must return a learner of the structure that it was given, "
+                f"{old_structure}; got {new_structure}."
+            )
+        for (path, x), (_, y) in zip(old_leaves, new_leaves, strict=True):
+            if eqx.is_array(x) and (x.shape, x.dtype) != (y.shape, y.dtype):
+                raise TypeError(
+                    f"{name} must leave `learner{jtu.keystr(path)}` an array of dtype "
+                    f"{x.dtype} and shape {x.shape}; got {y.dtype} and {y.shape}."
+                )
+        missing = {"return", "length"} - set(metrics)
+        if missing or any(jnp.shape(x) != () for x in metrics.values()):
+            shapes = {metric: jnp.shape(x) for metric, x in metrics.items()}
+            raise TypeError(
+                f"the metrics of {name} must be scalars, 'return' and 'length' among "
+                f"them; got the shapes {shapes}."
+            )
+
+
+def _without_weak_types(learner: Any) -> Any:
+    arrays, rest = eqx.partition(learner, eqx.is_array)
+    return eqx.combine(without_weak_types(arrays), rest)
+
+
+@eqx.filter_jit
+def start(job: Job, learner: Any, num_updates: Int32[Array, ""]) -> Any:
+    """A learner that knows how many updates there will be; a new one for `None`."""
+    learner = job.first_learner() if learner is None else learner
+    planned = num_updates.astype(learner.planned_updates.dtype)
+    return eqx.tree_at(lambda l: l.planned_updates, learner, planned)
+
+
+@eqx.filter_jit
+def run_all(job: Job, learner: Any, count: int) -> tuple[Any, dict[str, Array]]:
+    """Makes all updates. Unlike a loop that may end early, this has a gradient."""
+    arrays, rest = eqx.partition(learner, eqx.is_array)
+
+    def body(arrays, _):
+        learner, metrics = job.update(eqx.combine(arrays, rest))
+        return eqx.partition(learner, eqx.is_array)[0], metrics
+
+    arrays, metrics = jax.lax.scan(body, arrays, length=count)
+    return eqx.combine(arrays, rest), metrics
+
+
+class Piece(NamedTuple):
+    """Some updates, one after the other.
+
+    The first `num_updates` entries of `metrics` count. `reached` and `diverged` say
+    whether the last update reached the target, or led to a number that is not finite.
+    """
+
+    learner: Any
+    metrics: dict[str, Float[Array, " size"]]
+    num_updates: Int32[Array, ""]
+    reached: Bool[Array, ""]
+    diverged: Bool[Array, ""]
+
+
+@eqx.filter_jit
+def run_updates(
+    job: Job,
+    learner: Any,
+    target: Float[Array, ""],
+    count: Int32[Array, ""],
+    size: int,
+) -> Piece:
+    """Makes `count` updates, at most `size`, and fewer where training ends.
+
+    That the number is not known when this is compiled is what makes pieces of all
+    lengths the same program, and therefore agree to the last bit.
+    """
+    arrays, rest = eqx.partition(learner, eqx.is_array)
+
+    def update(arrays):
+        learner, metrics = job.update(eqx.combine(arrays, rest))
+        is_finite = _is_finite(job.algorithm.agent(learner), metrics)
+        return eqx.partition(learner, eqx.is_array)[0], metrics, is_finite
+
+    # Traced once, for the names of the metrics as well as for the loop.
+    traced: Any = eqx.filter_closure_convert(update, arrays)
+    _, metrics, _ = traced.out_struct
+    rows = {name: jnp.full(size, jnp.nan, x.dtype) for name, x in metrics.items()}
+
+    def is_going_on(piece):
+        return (piece.num_updates < count) & ~piece.reached & ~piece.diverged
+
+    def body(piece):
+        arrays, metrics, is_finite = traced(piece.learner)
+        return Piece(
+            learner=arrays,
+            metrics={
+                name: row.at[piece.num_updates].set(metrics[name])
+                for name, row in piece.metrics.items()
+            },
+            num_updates=piece.num_updates + 1,
+            reached=metrics["return"] >= target,
+            diverged=~is_finite,
+        )
+
+    no = jnp.array(False)
+    piece = Piece(arrays, rows, jnp.array(0, jnp.int32), no, no)
+    piece = jax.lax.while_loop(is_going_on, body, piece)
+    return piece._replace(learner=eqx.combine(piece.learner, rest))
+
+
+def _is_finite(agent: PyTree, metrics: dict[str, Array]) -> Bool[Array, ""]:
+    losses = [x for name, x in metrics.items() if name not in ("return", "length")]
+    weights = jax.tree.leaves(eqx.filter(agent, eqx.is_inexact_array))
+    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in weights + losses]))

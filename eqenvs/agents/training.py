@@ -1,0 +1,434 @@
+"""Training: the loop around every algorithm's `update`.
+
+Training for `2n` updates equals training for `n`, saving, loading and going on for `n`,
+bit for bit.
+
+Outside of `jax.jit` the loop runs in pieces. Each is a call of one compiled program
+that makes a given number of updates, so that the length of the pieces changes nothing.
+Between them Python shows progress, logs, saves and hears Ctrl-C. Under `jax.jit`,
+`jax.vmap` or `jax.grad` the whole training is a single program.
+"""
+
+import contextlib
+import os
+import pathlib
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.core
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PyTree
+
+from .._checks import as_key, check_count
+from .._environment import AbstractEnvironment
+from ._algorithm import AbstractAlgorithm, AbstractLearner, Trained
+from ._progress import Progress
+from ._updates import Job, Piece, run_all, run_updates, start
+from .checkpoint import Recorder
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C was pressed during training.
+
+    - `trained`: what was learned until then.
+    - `folder`: where it was saved; `None` if it was not.
+    """
+
+    def __init__(self, message: str, trained: Trained, folder: pathlib.Path | None):
+        super().__init__(message)
+        self.trained = trained
+        self.folder = folder
+
+
+class TrainingDiverged(ArithmeticError):
+    """A loss or a weight became infinite or NaN.
+
+    - `trained`: what was learned until then.
+    - `folder`: where it was saved; `None` if it was not.
+    """
+
+    def __init__(self, message: str, trained: Trained, folder: pathlib.Path | None):
+        super().__init__(message)
+        self.trained = trained
+        self.folder = folder
+
+
+def train(
+    algorithm: AbstractAlgorithm,
+    env: AbstractEnvironment,
+    key: Any,
+    num_steps: int,
+    *,
+    target_return: Any = None,
+    learner: AbstractLearner | None = None,
+    progress: bool = False,
+    log: Callable[[dict[str, float]], Any] | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    checkpoint_seconds: float | int = 60,
+    notes: Mapping[str, Any] | None = None,
+) -> Trained:
+    """Trains an agent.
+
+    ```python
+    agent, metrics, learner = train(PPO(), CartPole(), 0, num_steps=500_000)
+    eqenvs.evaluate(CartPole(), agent.greedy, 1, num_episodes=100)
+    ```
+
+    It can be mapped over seeds, and over those hyper-parameters that are arrays:
+
+    ```python
+    def train_one(learning_rate, key):
+        return PPO(learning_rate=learning_rate).train(env, key, num_steps=500_000)
+
+    agents, metrics, learners = eqx.filter_vmap(train_one)(learning_rates, keys)
+    ```
+
+    **Arguments:**
+
+    - `algorithm`: an algorithm, such as [`eqenvs.agents.PPO`][].
+    - `env`: an environment; or a batch of them, as `equinox.filter_vmap` makes it, to
+        train one agent in all of them, lane `i` of the algorithm in environment `i`.
+    - `key`: a JAX PRNG key, or an integer to make one from by [`eqenvs.random.key`][].
+    - `num_steps`: the number of environment steps in the end, all lanes together, those
+        of `learner` included; rounded up to whole updates.
+    - `target_return`: end early, after the update in which the mean return of the
+        lanes' last episodes reaches this number.
+    - `learner`: a learner to go on from, with the same `algorithm`, `env` and `key` as
+        before; by default a new one.
+    - `progress`: whether to show a progress bar with the return, the steps per second
+        and the time left.
+    - `log`: a function that is called with the metrics of every update, a dictionary of
+        Python numbers, such as `wandb.log`.
+    - `folder`: a new folder to save the run in: its configuration, metrics and learner.
+        [`eqenvs.agents.load`][] reads it, and [`eqenvs.agents.resume`][] goes on with a
+        run that was killed.
+    - `checkpoint_seconds`: save the learner every so many seconds. It is saved at the
+        end in any case.
+    - `notes`: what else to write to the folder's `run.json`: names and values that JSON
+        can hold.
+
+    **Returns:**
+
+    An [`eqenvs.agents.Trained`][].
+
+    **Raises:**
+
+    - [`eqenvs.agents.TrainingDiverged`][] if a loss or a weight becomes infinite or
+        NaN (not under `jax.jit` or `jax.vmap`).
+    - [`eqenvs.agents.TrainingInterrupted`][], a `KeyboardInterrupt`, after Ctrl-C.
+    - `OSError` if `folder` cannot be written, or there is a run in it already.
+
+    The first two hold what was learned before as `trained`.
+    """
+    if not isinstance(algorithm, AbstractAlgorithm):
+        raise TypeError(f"algorithm must be one, such as PPO(); got {algorithm!r}.")
+    if not isinstance(env, AbstractEnvironment):
+        raise TypeError(f"env must be an environment; got {env!r}.")
+    check_count("num_steps", num_steps)
+    seed = None if isinstance(key, jax.Array | np.ndarray) else key
+    key = as_key(key, "train")
+    target = _as_target(target_return)
+    num_updates = -(-int(num_steps) // algorithm.steps_per_update)
+    job = Job(algorithm, env, key)
+    if _is_traced((job, target, learner)):
+        _refuse_while_traced(progress=progress, log=log, folder=folder)
+        return _train_at_once(job, learner, num_updates, target)
+    monitor = _Monitor(progress, log, None, float(checkpoint_seconds))
+    if folder is None:
+        return _train_in_pieces(job, learner, num_updates, target, monitor)
+    if learner is not None:
+        raise ValueError(
+            "with `folder` a new run begins, which takes no `learner`; "
+            "`resume(folder)` goes on with a run."
+        )
+    with Recorder(folder) as recorder:
+        recorder.create(
+            env,
+            algorithm,
+            key,
+            notes=notes or {},
+            seed=seed if seed is None else int(seed),
+            num_steps=int(num_steps),
+            target_return=None if target is None else float(target_return),
+        )
+        monitor = monitor._replace(recorder=recorder)
+        return _train_in_pieces(job, learner, num_updates, target, monitor)
+
+
+def resume(
+    folder: str | os.PathLike[str],
+    *,
+    num_steps: int | None = None,
+    progress: bool = False,
+    log: Callable[[dict[str, float]], Any] | None = None,
+    checkpoint_seconds: float | int = 60,
+) -> Trained:
+    """Goes on with a run that ended early, by Ctrl-C, a crash or a kill.
+
+    On the same machine and with the same versions of everything, it ends with the
+    numbers that it would have ended with, bit for bit.
+
+    **Arguments:**
+
+    - `folder`: the folder that [`eqenvs.agents.train`][] was given.
+    - `num_steps`: the number of environment steps in the end; by default as before.
+        (If the learning rate is annealed, it is zero then.)
+    - `progress`, `log`, `checkpoint_seconds`: as for [`eqenvs.agents.train`][].
+
+    **Returns:**
+
+    An [`eqenvs.agents.Trained`][], with the metrics of all updates from the first. If
+    the run was finished, this is what it ended with.
+
+    **Raises:**
+
+    As [`eqenvs.agents.load`][] and [`eqenvs.agents.train`][].
+    """
+    if num_steps is not None:
+        check_count("num_steps", num_steps)
+    with Recorder(folder) as recorder:
+        env, algorithm, key, learner, metrics = recorder.reopen(num_steps)
+        record = recorder.record
+        num_updates = -(-record["num_steps"] // algorithm.steps_per_update)
+        target = _as_target(record["target_return"])
+        monitor = _Monitor(progress, log, recorder, float(checkpoint_seconds))
+        job = Job(algorithm, env, key)
+        return _train_in_pieces(job, learner, num_updates, target, monitor, metrics)
+
+
+def _as_target(target_return: Any) -> Float[Array, ""] | None:
+    if target_return is None:
+        return None
+    message = f"target_return must be a number or None; got {target_return!r}."
+    is_number = isinstance(target_return, int | float | np.number | np.ndarray)
+    is_number = is_number and not isinstance(target_return, bool)
+    if not (is_number or eqx.is_array(target_return)) or jnp.shape(target_return) != ():
+        raise TypeError(message)
+    target = jnp.asarray(target_return, float)
+    if not isinstance(target, jax.core.Tracer) and jnp.isnan(target):
+        raise ValueError(message)
+    return target
+
+
+def _is_traced(tree: PyTree) -> bool:
+    """Whether anything is traced, be it only what is computed now."""
+    leaves = jax.tree.leaves((tree, jnp.zeros(())))
+    return any(isinstance(x, jax.core.Tracer) for x in leaves)
+
+
+def _refuse_while_traced(**options: Any) -> None:
+    for name, value in options.items():
+        if value:
+            raise ValueError(
+                f"`{name}` works only where training is not inside of `jax.jit`, "
+                "`jax.vmap` or another transformation."
+            )
+
+
+def _steps(job: Job, first: int, last: int) -> np.ndarray:
+    updates = np.arange(first + 1, last + 1, dtype=np.int64)
+    return updates * job.algorithm.steps_per_update
+
+
+def _in_order(metrics: dict[str, Any]) -> dict[str, Any]:
+    first = ("steps", "return", "length")
+    rest = sorted(set(metrics) - set(first))
+    return {name: metrics[name] for name in (*first, *rest)}
+
+
+# A single program.
+
+
+def _train_at_once(
+    job: Job, learner: Any, num_updates: int, target: Float[Array, ""] | None
+) -> Trained:
+    first = 0 if learner is None else learner.num_updates
+    is_known = not isinstance(first, jax.core.Tracer)
+    size = max(num_updates - int(first), 0) if is_known else num_updates
+    learner = start(job, learner, jnp.asarray(num_updates, jnp.int32))
+    if target is None and is_known:
+        learner, metrics = run_all(job, learner, size)
+    else:
+        target = jnp.asarray(jnp.inf) if target is None else target
+        count = jnp.asarray(num_updates - first, jnp.int32)
+        learner, metrics, *_ = run_updates(job, learner, target, count, size)
+    steps_per_update = job.algorithm.steps_per_update
+    is_large = num_updates * steps_per_update > np.iinfo(np.int32).max
+    updates = first + jnp.arange(1, size + 1, dtype=float if is_large else jnp.int32)
+    metrics = _in_order({"steps": updates * steps_per_update, **metrics})
+    return Trained(job.algorithm.agent(learner), metrics, learner)
+
+
+# A loop in Python around pieces.
+
+
+# The updates in a piece are at most so many, and take about so long.
+_MAX_PIECE = 1024
+_PIECE_SECONDS = 0.25
+
+_Metrics = dict[str, np.ndarray]
+
+
+class _Monitor(NamedTuple):
+    """What happens between the pieces."""
+
+    progress: bool
+    log: Callable[[dict[str, float]], Any] | None
+    recorder: Recorder | None
+    checkpoint_seconds: float
+
+    @property
+    def folder(self) -> pathlib.Path | None:
+        return None if self.recorder is None else self.recorder.folder
+
+
+class _SoFar(NamedTuple):
+    """How far training is. Replaced as a whole, so that Ctrl-C never hits a half."""
+
+    learner: Any
+    metrics: tuple[_Metrics, ...]  # one for each piece
+
+
+def _train_in_pieces(
+    job: Job,
+    learner: Any,
+    num_updates: int,
+    target: Float[Array, ""] | None,
+    monitor: _Monitor,
+    earlier_metrics: _Metrics | None = None,
+) -> Trained:
+    target = jnp.asarray(jnp.inf) if target is None else target
+    learner = start(job, learner, jnp.asarray(num_updates, jnp.int32))
+    so_far = _SoFar(learner, () if earlier_metrics is None else (earlier_metrics,))
+    status = "finished" if _has_reached(so_far, target) else "running"
+    pace, saver = _Pace(), _Saver(monitor)
+    try:
+        with _progress_bar(job, learner, num_updates, monitor) as bar:
+            while status == "running":
+                left = num_updates - int(so_far.learner.num_updates)
+                if left <= 0:
+                    status = "finished"
+                    break
+                piece = pace.run(job, so_far.learner, target, left)
+                if piece.diverged:
+                    status = "diverged"
+                    piece = _without_last(job, so_far.learner, target, piece)
+                elif piece.reached:
+                    status = "finished"
+                if piece.num_updates > 0:
+                    so_far = _join(job, so_far, piece)
+                    _show(so_far.metrics[-1], bar, monitor.log)
+                    saver.save_sometimes(so_far)
+    except KeyboardInterrupt as error:
+        saver.save(so_far, "interrupted")
+        message = _message(job, so_far, "was interrupted", monitor)
+        raise TrainingInterrupted(
+            message, _trained(job, so_far), monitor.folder
+        ) from error
+    except BaseException:
+        saver.save(so_far, "failed")
+        raise
+    saver.save(so_far, status)
+    if status == "diverged":
+        message = _message(job, so_far, "diverged", monitor)
+        message += (
+            " In the next update a loss or a weight was infinite or NaN. A smaller "
+            "learning rate may help, or a smaller scale of the rewards."
+        )
+        raise TrainingDiverged(message, _trained(job, so_far), monitor.folder)
+    return _trained(job, so_far)
+
+
+class _Pace:
+    """Chooses how many updates to make in a piece from how long the last took."""
+
+    def __init__(self):
+        self.size = 1
+        self.is_compiled = False
+
+    def run(self, job: Job, learner: Any, target: Any, limit: int) -> Piece:
+        size = min(self.size, limit)
+        begin = time.perf_counter()
+        count = jnp.asarray(size, jnp.int32)
+        piece = run_updates(job, learner, target, count, _MAX_PIECE)
+        jax.block_until_ready(piece.num_updates)
+        seconds = max(time.perf_counter() - begin, 1e-6)
+        if self.is_compiled:
+            factor = min(_PIECE_SECONDS / seconds, 4.0)
+            self.size = min(max(int(size * factor), 1), _MAX_PIECE)
+        self.is_compiled = True
+        return piece
+
+
+class _Saver:
+    """Saves every so often."""
+
+    def __init__(self, monitor: _Monitor):
+        self.recorder = monitor.recorder
+        self.seconds = monitor.checkpoint_seconds
+        self.last = time.monotonic()
+
+    def save_sometimes(self, so_far: _SoFar) -> None:
+        if time.monotonic() - self.last >= self.seconds:
+            self.save(so_far, "running")
+            self.last = time.monotonic()
+
+    def save(self, so_far: _SoFar, status: str) -> None:
+        if self.recorder is not None:
+            self.recorder.save(so_far.learner, so_far.metrics, status)
+
+
+def _without_last(job: Job, learner: Any, target: Any, piece: Piece) -> Piece:
+    """The same piece without its last update, by making the others again."""
+    return run_updates(job, learner, target, piece.num_updates - 1, _MAX_PIECE)
+
+
+def _join(job: Job, so_far: _SoFar, piece: Piece) -> _SoFar:
+    first, count = int(so_far.learner.num_updates), int(piece.num_updates)
+    metrics = {name: np.asarray(row)[:count] for name, row in piece.metrics.items()}
+    metrics = _in_order({"steps": _steps(job, first, first + count), **metrics})
+    return _SoFar(piece.learner, (*so_far.metrics, metrics))
+
+
+def _has_reached(so_far: _SoFar, target: Any) -> bool:
+    return any(metrics["return"][-1] >= target for metrics in so_far.metrics)
+
+
+def _progress_bar(job: Job, learner: Any, num_updates: int, monitor: _Monitor) -> Any:
+    if not monitor.progress:
+        return contextlib.nullcontext()
+    steps_per_update = job.algorithm.steps_per_update
+    done = int(learner.num_updates) * steps_per_update
+    return Progress(done, num_updates * steps_per_update)
+
+
+def _show(metrics: _Metrics, bar: Progress | None, log: Any) -> None:
+    for i in range(len(metrics["steps"])):
+        row = {name: column[i].item() for name, column in metrics.items()}
+        if log is not None:
+            log(row)
+        if bar is not None:
+            bar.show(row["steps"], row["return"])
+
+
+def _message(job: Job, so_far: _SoFar, what: str, monitor: _Monitor) -> str:
+    name = type(job.algorithm).__name__
+    steps = int(so_far.learner.num_updates) * job.algorithm.steps_per_update
+    text = f"{name} {what} after {steps:,} steps. "
+    if monitor.folder is not None:
+        return text + f"What it had learned is saved in {monitor.folder}."
+    return text + "What it had learned is the `trained` of this error."
+
+
+def _trained(job: Job, so_far: _SoFar) -> Trained:
+    metrics = {"steps": _steps(job, 0, 0)}
+    if so_far.metrics:
+        metrics = {
+            name: np.concatenate([metrics[name] for metrics in so_far.metrics])
+            for name in so_far.metrics[0]
+        }
+    return Trained(job.algorithm.agent(so_far.learner), metrics, so_far.learner)

@@ -1,0 +1,148 @@
+import copy
+import pickle
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+from eqenvs import Breakout, CartPole, Pendulum, rollout, spaces
+from eqenvs.agents import ActorCritic
+
+
+def agent_of(env, **options):
+    return ActorCritic(
+        env.observation_space, env.action_space, (8, 1), key=jr.key(0), **options
+    )
+
+
+def test_actions_reach_the_bounds_and_no_further():
+    space = spaces.Box(jnp.array([-2.0, 0.0]), jnp.array([2.0, 10.0]))
+    agent = ActorCritic(spaces.Box(-1.0, 1.0, (3,)), space, key=jr.key(0))
+    to_action = lambda *x: np.asarray(agent.to_action(jnp.array(x)))  # noqa: E731
+    np.testing.assert_allclose(to_action(0.0, 0.0), [0, 5])
+    np.testing.assert_allclose(to_action(-1.0, 1.0), [-2, 10])
+    np.testing.assert_allclose(to_action(-3.0, 3.0), [-2, 10])
+
+
+def test_any_observation_becomes_a_vector():
+    space = spaces.Dict(
+        {
+            "image": spaces.Box(False, True, (2, 2), bool),
+            "place": spaces.Discrete(3),
+            "rest": spaces.Tuple((spaces.MultiDiscrete((2, 2)), spaces.Box(0.0, 1.0))),
+        }
+    )
+    value = {
+        "image": jnp.array([[True, False], [False, True]]),
+        "place": jnp.array(2),
+        "rest": (jnp.array([0, 1]), jnp.array(0.5)),
+    }
+    np.testing.assert_array_equal(
+        spaces.flatten(space, value), [1, 0, 0, 1, 0, 0, 1, 1, 0, 0, 1, 0.5]
+    )
+    agent = ActorCritic(space, spaces.Discrete(2), (4, 1), key=jr.key(0))
+    assert agent.actor.layers[0].in_features == 12
+    assert agent(jr.key(0), value).shape == ()
+
+
+def test_only_weights_are_floats(either_precision):
+    """What a gradient or an evolution strategy may change."""
+    for env in (CartPole(), Pendulum()):
+        agent = agent_of(env)
+        weights = jax.tree.leaves(eqx.filter(agent, eqx.is_inexact_array))
+        networks = (agent.actor, agent.critic, agent.log_std)
+        expected = jax.tree.leaves(eqx.filter(networks, eqx.is_array))
+        assert len(weights) == len(expected) and len(weights) >= 8
+        assert all(x is y for x, y in zip(weights, expected, strict=True))
+        changed = jax.tree.map(lambda x: x + 1 if eqx.is_inexact_array(x) else x, agent)
+        if agent.bounds is not None:
+            low, high = (bound.value for bound in changed.bounds)
+            np.testing.assert_array_equal(low, env.action_space.low)
+            np.testing.assert_array_equal(high, env.action_space.high)
+
+
+@pytest.mark.parametrize("env", [CartPole(), Pendulum()], ids=["CartPole", "Pendulum"])
+def test_an_agent_is_copied_and_pickled_without_compiling_again(env):
+    agent = agent_of(env)
+    observation = env.observation_space.sample(jr.key(1))
+    compilations = []
+
+    @eqx.filter_jit
+    def act(agent, key, observation):
+        compilations.append(None)
+        return agent(key, observation)
+
+    action = act(agent, jr.key(2), observation)
+    for again in (copy.deepcopy(agent), pickle.loads(pickle.dumps(agent))):
+        np.testing.assert_array_equal(act(again, jr.key(2), observation), action)
+    assert len(compilations) == 1
+
+
+def test_an_agent_is_compiled_by_jax_as_well():
+    agent, key = agent_of(CartPole()), jr.key(0)
+    np.testing.assert_array_equal(
+        jax.jit(agent)(key, jnp.ones(4)), agent(key, jnp.ones(4))
+    )
+    assert agent == agent and agent != agent_of(CartPole())
+
+
+def test_an_agent_draws_several_integers(either_precision):
+    space = spaces.MultiDiscrete((2, 3, 200))
+    agent = ActorCritic(spaces.Box(-1.0, 1.0, (3,)), space, (8, 1), key=jr.key(0))
+    actions = jax.vmap(agent, in_axes=(0, None))(jr.split(jr.key(1), 500), jnp.ones(3))
+    assert actions.dtype == jnp.int32 and jax.vmap(space.contains)(actions).all()
+    assert [len(np.unique(x)) for x in actions.T[:2]] == [2, 3]
+    assert actions[:, 2].max() > 127
+    distribution = agent.distribution(jnp.ones(3))
+    parts = [
+        entry.log_prob(a)
+        for entry, a in zip(distribution.entries, actions[0], strict=True)
+    ]
+    np.testing.assert_allclose(distribution.log_prob(actions[0]), sum(parts), rtol=1e-5)
+    assert space.contains(agent.greedy(jr.key(0), jnp.ones(3)))
+
+
+def test_images_go_through_a_convolution(either_precision):
+    env = Breakout()
+    default, mlp = agent_of(env), agent_of(env, torso="mlp")
+    assert default.actor.convolution is not None and mlp.actor.convolution is None
+    assert default.actor.convolution.weight.shape == (16, 4, 3, 3)
+    kernels = default.actor.convolution.weight.reshape(16, -1)
+    np.testing.assert_allclose(kernels @ kernels.T, 2 * np.eye(16), atol=1e-5)
+    for agent in (default, mlp):
+        result = rollout(env, agent, 0, num_steps=3, num_envs=2)
+        assert result.trajectory.action.shape == (3, 2)
+    assert agent_of(CartPole()).actor.convolution is None
+    # A convolution sees the same thing in two places as the same.
+    image = np.zeros((2, 10, 10, 4), bool)
+    image[0, 3, 3, 1] = image[1, 4, 5, 1] = True
+    features = jax.vmap(default.actor.convolution)(
+        jnp.moveaxis(jnp.asarray(image, float), -1, 1)
+    )
+    np.testing.assert_allclose(features[0, :, 1:4, 1:4], features[1, :, 2:5, 3:6])
+
+
+def test_bytes_of_an_image_are_scaled():
+    space = spaces.Box(0, 255, (4, 4, 1), jnp.uint8)
+    agent = ActorCritic(space, spaces.Discrete(2), (8, 1), key=jr.key(0))
+    as_float = ActorCritic(
+        spaces.Box(0.0, 1.0, (4, 4, 1)), spaces.Discrete(2), (8, 1), key=jr.key(0)
+    )
+    np.testing.assert_allclose(
+        agent.value(jnp.full((4, 4, 1), 51, jnp.uint8)),
+        as_float.value(jnp.full((4, 4, 1), 0.2)),
+        rtol=1e-5,
+    )
+
+
+def test_mistakes(unchecked):
+    box = spaces.Box(0.0, 1.0, (3,))
+    with pytest.raises(TypeError, match="action space must be a Discrete space or a"):
+        ActorCritic(box, spaces.Tuple((spaces.Discrete(2),)), key=jr.key(0))
+    with pytest.raises(TypeError, match="action space must be a Discrete space or a"):
+        ActorCritic(box, spaces.Box(0, 5, (2,), jnp.int32), key=jr.key(0))
+    with pytest.raises(ValueError, match=r"\(height, width, channels\).*got Box"):
+        ActorCritic(box, spaces.Discrete(2), torso="conv", key=jr.key(0))
