@@ -36,7 +36,7 @@ import re, tomllib
 project = tomllib.load(open("pyproject.toml", "rb"))["project"]
 extras = project["optional-dependencies"]
 wanted = project["dependencies"] + [
-    each for extra in ("agents", "plot", "cli", "data") for each in extras[extra]
+    each for extra in ("agents", "plot", "render", "cli", "data") for each in extras[extra]
 ]
 print(*(each.replace(">=", "==") for each in wanted if re.match(r"[\w-]+>=", each)))
 EOF

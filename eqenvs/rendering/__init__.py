@@ -14,3 +14,11 @@ from .scene import (
     Text as Text,
 )
 from .svg import to_svg as to_svg
+from .video import (
+    frames as frames,
+    save_contact_sheet as save_contact_sheet,
+    save_gif as save_gif,
+    save_mp4 as save_mp4,
+    tile as tile,
+)
+from .viewer import Viewer as Viewer

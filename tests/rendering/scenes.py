@@ -3,8 +3,10 @@
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float32
+from jaxtyping import Array, Float, Int32
 
+from eqenvs._parametric import AbstractParametric
+from eqenvs.fields import real
 from eqenvs.rendering import (
     Cells,
     Disc,
@@ -30,14 +32,15 @@ from eqenvs.rendering.colors import (
 
 
 class CartState(eqx.Module):
-    x: Float32[Array, "..."]
-    angle: Float32[Array, "..."]
+    x: Float[Array, "..."]
+    angle: Float[Array, "..."]
+    time: Int32[Array, "..."] = eqx.field(default=0, converter=jnp.int32)
 
 
-class Cart(eqx.Module):
+class Cart(AbstractParametric):
     """The picture of CartPole, of an environment that has nothing else."""
 
-    length: Float32[Array, "..."] = eqx.field(default=1.0, converter=jnp.float32)
+    length: Float[Array, ""] = real(1.0, "Length of the pole.", unit="m")
 
     def draw(self, state: CartState) -> Scene:
         hinge = (state.x, 0.1)
@@ -59,8 +62,9 @@ class Cart(eqx.Module):
 
 def cart_states(number: int) -> CartState:
     return CartState(
-        jnp.linspace(-2, 2, number, dtype=jnp.float32),
-        jnp.linspace(0.5, -0.5, number, dtype=jnp.float32),
+        jnp.linspace(-2, 2, number),
+        jnp.linspace(0.5, -0.5, number),
+        jnp.arange(number),
     )
 
 

@@ -1,0 +1,338 @@
+"""Files of pictures: GIF, MP4 and PNG contact sheets."""
+
+import importlib
+import io
+import itertools
+import math
+import os
+import pathlib
+import secrets
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._checks import check_count
+from .._files import write_safely
+from ._recording import record
+from .colors import SILVER
+from .raster import check_size, rasterize
+from .scene import Scene
+
+
+_TOGETHER = 64
+"""So many frames are drawn by one call."""
+
+
+def frames(
+    env: Any,
+    rollout: Any,
+    *,
+    size: int | tuple[int, int] = 256,
+    most_lanes: int = 1,
+    gap: int = 4,
+) -> Iterator[np.ndarray]:
+    """The pictures of what was played, one after another.
+
+    **Arguments:**
+
+    - `env`, `rollout`: as in [`eqenvs.rendering.Viewer`][].
+    - `size`: the height and width of one lane's picture in pixels: one number for both,
+        or a pair.
+    - `most_lanes`: how many lanes to show, as a grid.
+    - `gap`: how many pixels are between the lanes.
+
+    **Returns:**
+
+    An iterator over arrays of shape `(height, width, 3)` and dtype uint8.
+
+    **Raises:**
+
+    `TypeError` or `ValueError` if an argument is not what is said above.
+    """
+    size = check_size(size)
+    scenes = record(env, rollout, most_lanes=most_lanes).scenes
+    return _tiled(scenes, size, gap)
+
+
+def _tiled(scenes: Scene, size: tuple[int, int], gap: int) -> Iterator[np.ndarray]:
+    number = scenes.batch_shape[0]
+    for start in range(0, number, _TOGETHER):
+        # The last group is filled up, so that one program draws all.
+        index = np.minimum(np.arange(start, start + _TOGETHER), number - 1)
+        index = index[: max(number, 1)]
+        pictures = np.asarray(_pictures(scenes[index], size))
+        for picture in pictures[: number - start]:
+            yield tile(picture, gap)
+
+
+@eqx.filter_jit
+def _pictures(scenes: Scene, size: tuple[int, int]) -> Any:
+    draw = jax.vmap(jax.vmap(lambda scene: rasterize(scene, size)))
+    return draw(jax.tree.map(jnp.asarray, scenes))
+
+
+def tile(pictures: Any, gap: int = 4, *, columns: int | None = None) -> np.ndarray:
+    """Several pictures of one size as a grid, on gray.
+
+    **Arguments:**
+
+    - `pictures`: an array of shape `(pictures, height, width, 3)`.
+    - `gap`: how many pixels are between them.
+    - `columns`: how many stand beside each other; by default, so many that the whole is
+        about square.
+
+    **Returns:**
+
+    One picture.
+    """
+    pictures = np.asarray(pictures)
+    number, height, width = pictures.shape[:3]
+    if columns is None:
+        columns = min(max(math.ceil(math.sqrt(number * height / width)), 1), number)
+    rows = math.ceil(number / columns)
+    shape = (rows * (height + gap) - gap, columns * (width + gap) - gap, 3)
+    sheet = np.broadcast_to(np.round(255 * SILVER).astype(np.uint8), shape).copy()
+    for i, picture in enumerate(pictures):
+        y, x = i // columns * (height + gap), i % columns * (width + gap)
+        sheet[y : y + height, x : x + width] = picture
+    return sheet
+
+
+def save_gif(
+    env: Any,
+    rollout: Any,
+    path: str | os.PathLike[str],
+    *,
+    size: int | tuple[int, int] = 256,
+    frames_per_second: int | float = 30,
+    most_lanes: int = 1,
+    progress: bool = True,
+) -> pathlib.Path:
+    """Writes what was played as an animated GIF, whole or not at all.
+
+    Needs Pillow, which `pip install "eqenvs[render]"` installs.
+
+    **Arguments:**
+
+    - `env`, `rollout`: as in [`eqenvs.rendering.Viewer`][].
+    - `path`: the file. An existing one is replaced.
+    - `size`: the height and width of one lane's picture in pixels: one number for both,
+        or a pair.
+    - `frames_per_second`: at most 50, the fastest that a GIF can be. A frame takes a
+        whole number of hundredths of a second.
+    - `most_lanes`: how many lanes to show, as a grid.
+    - `progress`: whether to show a progress bar.
+
+    **Returns:**
+
+    The path.
+
+    **Raises:**
+
+    - `ImportError` if Pillow is not installed.
+    - `TypeError` or `ValueError` if an argument is not what is said above.
+    - `OSError` if the file cannot be written.
+    """
+    image = _import("PIL.Image")
+    if not 0 < frames_per_second <= 50:
+        raise ValueError(
+            "frames_per_second of a GIF must be positive and at most 50; got "
+            f"{frames_per_second!r}."
+        )
+    path = pathlib.Path(path)
+    size = check_size(size)
+    recording = record(env, rollout, most_lanes=most_lanes)
+    pictures = _tiled(recording.scenes, size, 4)
+    pictures = _with_progress(pictures, recording.num_frames, path, progress)
+    # One palette for all frames, so that nothing flickers.
+    sample = np.linspace(0, recording.num_frames - 1, 8).astype(int)
+    sample = np.asarray(_pictures(recording.scenes[sample], size))
+    sample = image.fromarray(sample.reshape(-1, *sample.shape[-2:]))
+    palette = sample.quantize(256, method=image.Quantize.MEDIANCUT)
+
+    def quantized(picture):
+        return image.fromarray(picture).quantize(
+            palette=palette, dither=image.Dither.NONE
+        )
+
+    first = next(pictures)
+    buffer = io.BytesIO()
+    quantized(first).save(
+        buffer,
+        "GIF",
+        save_all=True,
+        append_images=(quantized(picture) for picture in pictures),
+        duration=max(round(100 / frames_per_second), 2) * 10,
+        loop=0,
+        optimize=False,
+        disposal=1,
+    )
+    write_safely(path, buffer.getvalue())
+    return path
+
+
+def save_mp4(
+    env: Any,
+    rollout: Any,
+    path: str | os.PathLike[str],
+    *,
+    size: int | tuple[int, int] = 512,
+    frames_per_second: int | float = 30,
+    most_lanes: int = 1,
+    progress: bool = True,
+) -> pathlib.Path:
+    """Writes what was played as a video (H.264), whole or not at all.
+
+    Needs imageio-ffmpeg, which `pip install "eqenvs[render]"` installs.
+
+    **Arguments:**
+
+    As in [`eqenvs.rendering.save_gif`][]; `frames_per_second` may be any positive
+    number. An odd width or height gets one more column or row of pixels, because the
+    format has only even ones.
+
+    **Returns:**
+
+    The path.
+
+    **Raises:**
+
+    - `ImportError` if it is not installed.
+    - `TypeError` or `ValueError` if an argument is not what is said above.
+    - `OSError` if the file cannot be written.
+    """
+    ffmpeg = _import("imageio_ffmpeg")
+    if not frames_per_second > 0:
+        raise ValueError(
+            f"frames_per_second must be positive; got {frames_per_second!r}."
+        )
+    path = pathlib.Path(path)
+    recording = record(env, rollout, most_lanes=most_lanes)
+    pictures = _tiled(recording.scenes, check_size(size), 4)
+    pictures = _with_progress(pictures, recording.num_frames, path, progress)
+    first = next(pictures)
+    height, width = first.shape[:2]
+    # The encoder writes to a file of its own, which then takes the place of `path`.
+    temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}.mp4")
+    command = [
+        *(ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-y"),
+        *("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}"),
+        *("-r", str(frames_per_second), "-i", "-"),
+        # Even sizes and a format that every player knows.
+        *("-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-pix_fmt", "yuv420p"),
+        *("-c:v", "libx264", "-crf", "18", "-movflags", "+faststart"),
+        str(temporary),
+    ]
+    try:
+        temporary.touch(exist_ok=False)
+        _encode(command, itertools.chain([first], pictures), path)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def _encode(
+    command: list[str], pictures: Iterable[np.ndarray], path: pathlib.Path
+) -> None:
+    with tempfile.TemporaryFile() as messages:
+        encoder = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=messages, stderr=messages
+        )
+        assert encoder.stdin is not None
+        try:
+            with encoder.stdin:
+                for picture in pictures:
+                    encoder.stdin.write(np.ascontiguousarray(picture).data)
+        except BrokenPipeError:
+            pass  # It says below what went wrong.
+        except BaseException:
+            encoder.kill()
+            raise
+        finally:
+            code = encoder.wait()
+        if code != 0:
+            messages.seek(0)
+            reason = messages.read().decode(errors="replace").strip()
+            raise OSError(f"{path} could not be encoded: {reason}")
+
+
+def save_contact_sheet(
+    env: Any,
+    rollout: Any,
+    path: str | os.PathLike[str],
+    *,
+    size: int | tuple[int, int] = 192,
+    num_pictures: int = 12,
+    most_lanes: int = 1,
+) -> pathlib.Path:
+    """Writes moments of what was played as one PNG picture, whole or not at all.
+
+    Needs Pillow, which `pip install "eqenvs[render]"` installs.
+
+    **Arguments:**
+
+    - `env`, `rollout`: as in [`eqenvs.rendering.Viewer`][].
+    - `path`: the file. An existing one is replaced.
+    - `size`: the height and width of one picture in pixels: one number for both, or a
+        pair.
+    - `num_pictures`: how many moments of a lane to show, evenly spaced, the first and
+        the last included.
+    - `most_lanes`: how many lanes to show. One lane is a grid; of several, each is a
+        row.
+
+    **Returns:**
+
+    The path.
+
+    **Raises:**
+
+    - `ImportError` if Pillow is not installed.
+    - `TypeError` or `ValueError` if an argument is not what is said above.
+    - `OSError` if the file cannot be written.
+    """
+    image = _import("PIL.Image")
+    check_count("num_pictures", num_pictures)
+    path = pathlib.Path(path)
+    size = check_size(size)
+    recording = record(env, rollout, most_lanes=most_lanes)
+    number = min(num_pictures, recording.num_frames)
+    moments = np.round(np.linspace(0, recording.num_frames - 1, number)).astype(int)
+    pictures = np.asarray(_pictures(recording.scenes[moments], size))
+    if recording.num_lanes == 1:
+        sheet = tile(pictures[:, 0])
+    else:
+        rows = [
+            tile(pictures[:, lane], columns=number)
+            for lane in range(recording.num_lanes)
+        ]
+        sheet = tile(np.stack(rows), columns=1)
+    buffer = io.BytesIO()
+    image.fromarray(sheet).save(buffer, "PNG")
+    write_safely(path, buffer.getvalue())
+    return path
+
+
+def _import(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ImportError(
+            f"This needs {name.split('.')[0]}, which is not installed; "
+            'pip install "eqenvs[render]" installs it.'
+        ) from error
+
+
+def _with_progress(
+    pictures: Iterator[np.ndarray], number: int, path: pathlib.Path, progress: bool
+) -> Iterator[np.ndarray]:
+    if not progress:
+        return pictures
+    bar = _import("tqdm.auto").tqdm
+    return iter(bar(pictures, total=number, desc=path.name, unit="frame"))

@@ -1,0 +1,3 @@
+"""The viewer: a page that plays what happened."""
+
+from ._viewer import Viewer as Viewer
