@@ -31,7 +31,7 @@ run() { # NAME PYTHON, and arguments of pip
 }
 
 oldest_packages() { # Every lower bound, as a pin.
-  python3 - << 'EOF'
+  python3.11 - << 'EOF'
 import re, tomllib
 project = tomllib.load(open("pyproject.toml", "rb"))["project"]
 extras = project["optional-dependencies"]
@@ -46,7 +46,11 @@ failed=()
 for name in "${@:-oldest pinned newest}"; do
   for each in $name; do
     case $each in
-      oldest) run oldest python3.11 $(oldest_packages) || failed+=(oldest) ;;
+      oldest)
+        pins=$(oldest_packages)
+        # shellcheck disable=SC2086  # several words
+        run oldest python3.11 $pins || failed+=(oldest)
+        ;;
       pinned) run pinned python3.12 --constraint constraints.txt || failed+=(pinned) ;;
       newest) run newest python3.13 || failed+=(newest) ;;
       *) echo "usage: tests/versions.sh [oldest] [pinned] [newest]" >&2; exit 2 ;;
