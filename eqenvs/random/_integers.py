@@ -1,17 +1,21 @@
 """Random integers that use only the bits they need."""
 
+import jax
 import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Int32, Key, UInt32
 
 
-def scale_bits(bits: UInt32[Array, "*shape"], n: int) -> Int32[Array, "*shape"]:
+def scale_bits(
+    bits: UInt32[Array, "*shape"], n: int | Int32[Array, ""]
+) -> Int32[Array, "*shape"]:
     """Maps uniform 32-bit words to `0, 1, ..., n - 1`: the top half of `bits * n`.
 
     **Arguments:**
 
     - `bits`: uniformly random words.
-    - `n`: a Python integer, from 1 to 65536.
+    - `n`: from 1 to 65536: a Python integer, or an int32 scalar, which may be traced
+        and is not checked.
 
     **Returns:**
 
@@ -19,18 +23,26 @@ def scale_bits(bits: UInt32[Array, "*shape"], n: int) -> Int32[Array, "*shape"]:
 
     **Raises:**
 
-    - `ValueError` if `n` is out of range.
+    - `ValueError` if `n` is a Python integer out of range.
     """
+    if isinstance(n, jax.Array):
+        return _top_half(bits, n.astype(jnp.uint32)).astype(jnp.int32)
     if not 1 <= n <= 2**16:
         raise ValueError(f"n must be between 1 and 65536; got {n!r}.")
     if n & (n - 1) == 0:
         shift = 32 - (n.bit_length() - 1)
         scaled = bits >> shift if n > 1 else jnp.zeros_like(bits)
     else:
-        # The product has up to 48 bits, so its halves are multiplied one by one.
-        high, low = bits >> 16, bits & 0xFFFF
-        scaled = (high * n + ((low * n) >> 16)) >> 16
+        scaled = _top_half(bits, n)
     return scaled.astype(jnp.int32)
+
+
+def _top_half(
+    bits: UInt32[Array, "*shape"], n: int | UInt32[Array, ""]
+) -> UInt32[Array, "*shape"]:
+    # The product has up to 48 bits, so its halves are multiplied one by one.
+    high, low = bits >> 16, bits & 0xFFFF
+    return (high * n + ((low * n) >> 16)) >> 16
 
 
 def next_digit(

@@ -1,9 +1,13 @@
-"""What is seen of a bandit whose arms are new in every episode."""
+"""Observation and picture of a bandit whose arms are new in every episode."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int32
 
+from ...rendering import AbstractShape, Text
+from ...rendering.colors import INK
 from ...spaces import Box
+from .._shapes import time_bar
+from .._time import fraction
 
 
 def observe_pull(
@@ -18,10 +22,8 @@ def observe_pull(
     """The last reward, the last action, one-hot, and the time."""
     seen = time.astype(float)
     if normalize_time:
-        # Times the reciprocal, as a compiler that knows `max_steps` does it anyway: so
-        # it is rounded in the same way by one that does not.
-        seen = (2 * time - max_steps).astype(float) * (1 / max_steps.astype(float))
-    one_hot = jnp.arange(num_arms) == action
+        seen = fraction(2 * time - max_steps, max_steps)
+    one_hot = jnp.arange(num_arms, dtype=jnp.int32) == action
     return jnp.concatenate([reward[None], one_hot.astype(reward.dtype), seen[None]])
 
 
@@ -40,3 +42,14 @@ def space_of_pulls(
     low = jnp.concatenate([jnp.array([lowest_reward]), arms, first[None]])
     high = jnp.concatenate([jnp.array([highest_reward]), arms + 1, last[None]])
     return Box(low, high)
+
+
+def draw_time(
+    time: Int32[Array, ""], max_steps: Int32[Array, ""], top: float = -1.5
+) -> tuple[AbstractShape, ...]:
+    """The part of a picture, 10 wide, that shows how many pulls there were."""
+    share = fraction(time, jnp.maximum(max_steps, 1))
+    return (
+        *time_bar(share, 4.4, 9.6, top - 0.4, 0.4),
+        Text("pull {}", (0.4, top - 0.4), 0.5, INK, number=time, anchor="left"),
+    )

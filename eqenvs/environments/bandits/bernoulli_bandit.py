@@ -2,13 +2,13 @@
 
 The task family of Wang et al., "Learning to reinforcement learn" (CogSci 2017,
 https://arxiv.org/abs/1611.05763), as in the code of
-https://github.com/RobertTLange/minimal-meta-rl (`bandits/`), which also tells what an
-agent sees.
+https://github.com/RobertTLange/minimal-meta-rl (`bandits/`), which also says what an
+agent observes.
 
 1. An episode draws the probability with which each arm pays.
 2. Pulling an arm pays 1 with that probability, and 0 otherwise.
-3. What is seen are the last reward, the last action and the time: an agent with a
-   memory can find the better arm within an episode.
+3. The agent observes its last reward, its last action and the time. With a memory, it
+   can find the better arm within an episode.
 
 The paper's easy, medium and hard dependent bandits are `kind="dependent"` with a
 `reward_probability` of 0.1, 0.25 and 0.4.
@@ -18,12 +18,15 @@ from typing import Literal
 
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
 from jaxtyping import Array, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ...fields import choice, count, flag, real, time_limit
+from ...rendering import Disc, Rectangle, Scene, Text
+from ...rendering.colors import BLUE, INK, ORANGE, SILVER, SLATE, YELLOW
 from ...spaces import Box, Discrete
-from ._pull import observe_pull, space_of_pulls
+from ._pull import draw_time, observe_pull, space_of_pulls
 
 
 class BernoulliBanditState(AbstractState):
@@ -78,9 +81,7 @@ class BernoulliBandit(
         options=("dependent", "dependent-uniform", "independent"),
     )
     num_arms: int = count(2, "Number of arms; dependent bandits have 2.")
-    normalize_time: bool = flag(
-        True, "Whether the time that is seen runs from -1 to 1."
-    )
+    normalize_time: bool = flag(True, "Whether the observed time runs from -1 to 1.")
 
     task_fields = ("reward_probabilities",)
 
@@ -111,7 +112,7 @@ class BernoulliBandit(
     def transition(
         self, key: Key[Array, ""], state: BernoulliBanditState, action: Int32[Array, ""]
     ) -> Transition[BernoulliBanditState]:
-        is_pulled = jnp.arange(self.num_arms) == action
+        is_pulled = jnp.arange(self.num_arms, dtype=jnp.int32) == action
         probability = jnp.sum(jnp.where(is_pulled, state.reward_probabilities, 0))
         reward = jnp.where(self._draw(key) < probability, 1.0, 0.0)
         state = BernoulliBanditState(
@@ -147,4 +148,32 @@ class BernoulliBandit(
             num_arms=self.num_arms,
             max_steps=self.max_steps,
             normalize_time=self.normalize_time,
+        )
+
+    def draw(self, state: BernoulliBanditState) -> Scene:
+        n = self.num_arms
+        x, width = (np.arange(n) + 0.5) * 10 / n, min(8 / n, 2.4)
+        heights = 6 * state.reward_probabilities
+        is_last = (np.arange(n, dtype=np.int32) == state.last_action) & (state.time > 0)
+        colors = jnp.where(is_last[:, None], ORANGE[None], BLUE[None])
+        has_paid = is_last & (state.last_reward > 0)
+        coin = min(0.6, width / 2)
+        return Scene(
+            (
+                Rectangle((x, 3), (width, 6), SILVER),
+                Rectangle((x, heights / 2), (width, heights), colors),
+                Text(
+                    "{}",
+                    (x, -0.7),
+                    min(0.6, width / 4),
+                    INK,
+                    number=state.reward_probabilities,
+                    digits=1,
+                    decimals=2,
+                ),
+                Disc((x, 7), coin, YELLOW, has_paid),
+                Disc((x, 7), coin, SLATE, is_last, outline=coin / 4),
+                *draw_time(state.time, self.max_steps),
+            ),
+            view=(0, -2.6, 10, 9.2),
         )

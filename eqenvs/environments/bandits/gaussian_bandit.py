@@ -1,7 +1,7 @@
 """GaussianBandit: is one risky arm worth exploring in the time that there is?
 
 The two-armed bandit of Lange & Sprekeler, "Learning not to learn: nature versus nurture
-in silico" (AAAI 2022, https://arxiv.org/abs/2010.04466). What an agent sees is that of
+in silico" (AAAI 2022, https://arxiv.org/abs/2010.04466). The observation is that of
 the same author's https://github.com/RobertTLange/minimal-meta-rl (`bandits/`).
 
 1. One arm always pays 0.
@@ -15,12 +15,15 @@ import math
 
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
 from jaxtyping import Array, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ...fields import flag, real, time_limit
+from ...rendering import Disc, Rectangle, Scene, Segment, Text
+from ...rendering.colors import BLUE, INK, ORANGE, SILVER, SLATE, YELLOW
 from ...spaces import Box, Discrete
-from ._pull import observe_pull, space_of_pulls
+from ._pull import draw_time, observe_pull, space_of_pulls
 
 
 class GaussianBanditState(AbstractState):
@@ -68,9 +71,7 @@ class GaussianBandit(
         0.1, "Standard deviation of a pull of arm 1 within an episode (σ_l).", minimum=0
     )
     max_steps: Int32[Array, ""] = time_limit(100)
-    normalize_time: bool = flag(
-        True, "Whether the time that is seen runs from -1 to 1."
-    )
+    normalize_time: bool = flag(True, "Whether the observed time runs from -1 to 1.")
 
     task_fields = ("mean",)
 
@@ -120,4 +121,29 @@ class GaussianBandit(
             num_arms=2,
             max_steps=self.max_steps,
             normalize_time=self.normalize_time,
+        )
+
+    def draw(self, state: GaussianBanditState) -> Scene:
+        # One unit of reward is so high that nearly all rewards are in the picture.
+        spread = jnp.abs(self.prior_scale) + jnp.abs(self.reward_scale)
+        largest = jnp.abs(self.prior_mean) + 3 * spread
+        unit = 4 / jnp.where(largest > 0, largest, 1.0)
+        x = np.array([3.0, 7.0])
+        means = jnp.stack([jnp.zeros_like(state.mean), state.mean])
+        heights = jnp.clip(unit * means, -4, 4)
+        is_last = (np.arange(2, dtype=np.int32) == state.last_action) & (state.time > 0)
+        colors = jnp.where(is_last[:, None], ORANGE[None], BLUE[None])
+        reward = jnp.clip(unit * state.last_reward, -4, 4)
+        return Scene(
+            (
+                Rectangle((x, 0), (2.4, 8.6), SILVER),
+                Rectangle((x, heights / 2), (2.4, jnp.abs(heights)), colors),
+                Segment((x - 1.2, heights), (x + 1.2, heights), 0.16, colors),
+                Segment((0.6, 0), (9.4, 0), 0.08, SLATE),
+                Disc((x, reward), 0.45, YELLOW, is_last),
+                Disc((x, reward), 0.45, SLATE, is_last, outline=0.12),
+                Text("{}", (x, -5), 0.6, INK, number=means, decimals=2),
+                *draw_time(state.time, self.max_steps, top=-5.9),
+            ),
+            view=(0, -7, 10, 4.8),
         )

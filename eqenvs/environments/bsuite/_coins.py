@@ -1,4 +1,4 @@
-"""Fair coins at the price of their bits."""
+"""Fair coins that use only the bits they need."""
 
 import math
 
@@ -12,6 +12,7 @@ def words_for(num_coins: int) -> int:
 
 
 def fair_coins(words: UInt32[Array, " words"], num_coins: int) -> Bool[Array, " coins"]:
-    """Independent fair coins: the bits of uniformly random words, 32 out of each."""
-    bits = (words[:, None] >> jnp.arange(32, dtype=jnp.uint32)) & 1
+    """Independent fair coins: the bits of uniformly random words, 32 from each."""
+    places = jnp.arange(32, dtype=jnp.uint32)
+    bits = (words[:, None] >> places[None]) & 1
     return bits.reshape(-1)[:num_coins] == 1

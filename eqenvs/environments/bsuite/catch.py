@@ -13,12 +13,16 @@ https://github.com/google-deepmind/bsuite).
 """
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ...fields import count, time_limit
 from ...random import below
+from ...rendering import Disc, Rectangle, Scene, Segment
+from ...rendering.colors import BLUE, RED, SILVER, SLATE, WHITE
 from ...spaces import Box, Discrete
+from .._shapes import cell_center
 
 
 class CatchState(AbstractState):
@@ -75,7 +79,7 @@ class Catch(
 
     def observe(self, state: CatchState) -> Float[Array, "rows columns"]:
         # One number for each cell: a long row of them is compared faster than a board.
-        cells = jnp.arange(self.rows * self.columns)
+        cells = jnp.arange(self.rows * self.columns, dtype=jnp.int32)
         ball = cells == state.time * self.columns + state.ball_x
         paddle = cells == (self.rows - 1) * self.columns + state.paddle_x
         return (ball | paddle).astype(float).reshape(self.rows, self.columns)
@@ -87,3 +91,21 @@ class Catch(
     @property
     def observation_space(self) -> Box:
         return Box(0, 1, (self.rows, self.columns))
+
+    def draw(self, state: CatchState) -> Scene:
+        rows, columns = self.rows, self.columns
+        x, y = cell_center(state.time, state.ball_x, rows)
+        paddle_x, _ = cell_center(state.time, state.paddle_x, rows)
+        xs, ys = np.arange(columns + 1), np.arange(rows + 1)
+        return Scene(
+            (
+                Rectangle((columns / 2, rows / 2), (columns, rows), WHITE),
+                Segment((xs, 0), (xs, rows), 0.03, SILVER),
+                Segment((0, ys), (columns, ys), 0.03, SILVER),
+                Segment((x, rows), (x, y), 0.1, SILVER),
+                Rectangle((paddle_x, 0.14), (0.96, 0.28), BLUE),
+                Disc((x, y + 0.1), 0.36, RED),
+                Segment((0, 0), (columns, 0), 0.08, SLATE),
+            ),
+            view=(-0.4, -0.4, columns + 0.4, rows + 0.4),
+        )

@@ -30,8 +30,14 @@ from jaxtyping import Array, ArrayLike, Float, Int32, Key
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ..._parametric import converted
 from ...fields import count, flag, integer, real, time_limit
+from ...rendering import AbstractShape, Cells, Disc, Rectangle, Scene, Segment, Text
+from ...rendering.colors import BLUE, INK, ORANGE, PAPER, RED, SKY, SLATE, WHITE, YELLOW
 from ...spaces import Box, Discrete
+from .._shapes import cell_center
 from ._mapping import choose_mapping
+
+
+SAND = (YELLOW + ORANGE) / 2
 
 
 class DeepSeaState(AbstractState):
@@ -127,7 +133,9 @@ class DeepSea(
             from_seed=lambda seed: np.random.RandomState(seed).binomial(
                 1, 0.5, (size, size)
             ),
-            from_key=lambda key: jr.bernoulli(key, shape=(size, size)).astype(int),
+            from_key=lambda key: jr.bernoulli(key, shape=(size, size)).astype(
+                jnp.int32
+            ),
         )
         if np.shape(chosen) != (size, size):
             raise ValueError(
@@ -171,7 +179,7 @@ class DeepSea(
 
     def observe(self, state: DeepSeaState) -> Float[Array, "size size"]:
         # One number for each cell: a long row of them is compared faster than a grid.
-        cells = jnp.arange(self.size**2)
+        cells = jnp.arange(self.size**2, dtype=jnp.int32)
         is_here = cells == state.time * self.size + state.column
         return is_here.astype(float).reshape(self.size, self.size)
 
@@ -182,3 +190,60 @@ class DeepSea(
     @property
     def observation_space(self) -> Box:
         return Box(0, 1, (self.size, self.size))
+
+    def draw(self, state: DeepSeaState) -> Scene:
+        n = self.size
+        depth = np.linspace(0, 1, n)[:, None, None]
+        water = np.broadcast_to((1 - depth) * SKY + depth * BLUE, (n, n, 3))
+        x, y = cell_center(state.time, state.column, n)
+        lines = np.arange(1, n + 1)
+        # Where the two actions lead, and their numbers.
+        column = jnp.clip(state.column, 0, n - 1)
+        cell = jnp.clip(state.time * n + column, 0, n**2 - 1)
+        right = self.action_mapping.reshape(-1)[cell].astype(float)
+        is_diving = state.time < n
+        sides = jnp.stack([jnp.maximum(x - 1, 0.5), jnp.minimum(x + 1, n + 0.5)])
+        return Scene(
+            (
+                Rectangle((n / 2, (n - 1) / 2), (20 * n + 40, 21 * n + 40), SLATE),
+                Rectangle(
+                    ((n + 1) / 2, 11 * n + 10), (20 * n + 40, 20 * n + 20), PAPER
+                ),
+                Cells(water, box=(0, 0, n, n)),
+                Rectangle((n + 0.5, 0.5), (1, 1), BLUE),
+                Segment((lines, 0), (lines, n), 0.02, WHITE, 0.3),
+                Rectangle(((n + 1) / 2, -0.4), (n + 1, 0.8), SAND),
+                *_treasure(n + 0.5),
+                Segment((x, y), (sides, y - 1), 0.06, WHITE, is_diving),
+                Disc((sides, y - 1), 0.3, WHITE, is_diving),
+                Text(
+                    "{}",
+                    (sides, y - 1),
+                    0.32,
+                    INK,
+                    is_diving,
+                    number=jnp.stack([1 - right, right]),
+                    digits=1,
+                ),
+                *_diver(x, y),
+            ),
+            view=(-0.5, -1.2, n + 1.5, n + 0.8),
+        )
+
+
+def _diver(x: Float[Array, ""], y: Float[Array, ""]) -> tuple[AbstractShape, ...]:
+    return (
+        Segment((x + 0.12, y - 0.1), (x - 0.28, y + 0.14), 0.24, INK),
+        Segment((x - 0.28, y + 0.14), (x - 0.42, y + 0.3), 0.12, ORANGE),
+        Disc((x + 0.2, y - 0.14), 0.2, ORANGE),
+        Disc((x + 0.26, y - 0.16), 0.1, WHITE),
+    )
+
+
+def _treasure(x: float) -> tuple[AbstractShape, ...]:
+    return (
+        Disc(([x - 0.16, x, x + 0.16], [0.44, 0.5, 0.44]), 0.14, YELLOW),
+        Rectangle((x, 0.25), (0.7, 0.36), RED),
+        Segment((x - 0.35, 0.42), (x + 0.35, 0.42), 0.06, INK),
+        Rectangle((x, 0.32), (0.12, 0.16), YELLOW),
+    )

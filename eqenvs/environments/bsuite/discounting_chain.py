@@ -20,9 +20,11 @@ from jaxtyping import Array, ArrayLike, Float, Int32, Key
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ...fields import integer, real, time_limit
 from ...random import below
+from ...rendering import Disc, Scene, Segment, Text
+from ...rendering.colors import BLUE, GRAY, INK, RED, SILVER, SLATE, WHITE, YELLOW
 from ...spaces import Box, Discrete
+from .._time import fraction
 from ._mapping import choose_mapping
-from ._time import fraction
 
 
 class DiscountingChainState(AbstractState):
@@ -144,6 +146,45 @@ class DiscountingChain(
     def observation_space(self) -> Box:
         return Box(jnp.array([-1.0, 0.0]), jnp.array([self.rewards.shape[0] - 1.0, 1]))
 
+    def draw(self, state: DiscountingChainState) -> Scene:
+        n = self.rewards.shape[0]
+        y = (n - 0.5 - np.arange(n)) * 10 / n
+
+        def place(time: Int32[Array, "..."]) -> Float[Array, "..."]:
+            # Logarithmic: most chains pay early.
+            length = jnp.log1p(self.episode_length.astype(float))
+            return 9 * jnp.log1p(jnp.maximum(time, 0).astype(float)) / length
+
+        is_chosen = np.arange(n, dtype=np.int32) == state.context
+        is_open = is_chosen | (state.context < 0)
+        has_paid = is_chosen & (state.time >= self.reward_timesteps)
+        now, coins = place(state.time), place(self.reward_timesteps)
+        colors = jnp.where(is_open[:, None], BLUE[None], SILVER[None])
+        return Scene(
+            (
+                Segment((0, y), (9, y), 0.08, SILVER),
+                Segment((0, y), (coins, y), 0.14, colors),
+                Disc(
+                    (coins, y),
+                    0.35,
+                    jnp.where(has_paid[:, None], WHITE[None], YELLOW[None]),
+                ),
+                Disc(
+                    (coins, y),
+                    0.35,
+                    jnp.where(is_open[:, None], INK[None], GRAY[None]),
+                    outline=0.08,
+                ),
+                Text(
+                    "{}", (9.9, y), 0.32, INK, number=self.rewards, digits=2, decimals=1
+                ),
+                Segment((now, 0), (now, 10), 0.08, SLATE),
+                Disc((now, y), 0.3, RED, is_chosen),
+            ),
+            view=(-0.5, -0.35, 11.3, 10.3),
+        )
+
 
 def _rewards(bonus: Any, num_chains: int) -> Any:
-    return 1 + 0.1 * (np.arange(num_chains) == bonus)
+    is_bonus = np.arange(num_chains, dtype=np.int32) == bonus
+    return 1 + 0.1 * is_bonus.astype(float)

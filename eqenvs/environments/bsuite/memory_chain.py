@@ -16,14 +16,17 @@ https://github.com/google-deepmind/bsuite).
 
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ...fields import count, integer, time_limit
 from ...random import scale_bits
+from ...rendering import Disc, Rectangle, Scene, Segment, Text
+from ...rendering.colors import BLUE, INK, ORANGE, PAPER, SILVER, SLATE, WHITE
 from ...spaces import Box, Discrete
+from .._time import fraction
 from ._coins import fair_coins, words_for
-from ._time import fraction
 
 
 class MemoryChainState(AbstractState):
@@ -82,7 +85,7 @@ class MemoryChain(
         self, key: Key[Array, ""], state: MemoryChainState, action: Int32[Array, ""]
     ) -> Transition[MemoryChainState]:
         del key
-        is_asked = jnp.arange(self.num_bits) == state.query
+        is_asked = jnp.arange(self.num_bits, dtype=jnp.int32) == state.query
         bit = jnp.any(state.context & is_asked)
         answer = jnp.where((action == 1) == bit, 1.0, -1.0)
         state = MemoryChainState(
@@ -110,3 +113,46 @@ class MemoryChain(
         low = jnp.concatenate([jnp.zeros(2), -bits])
         high = jnp.concatenate([jnp.array([1.0, self.num_bits - 1.0]), bits])
         return Box(low, high)
+
+    def draw(self, state: MemoryChainState) -> Scene:
+        clock = jnp.maximum(state.time - 1, 0)
+        is_over = state.time > self.memory_length
+        shows_bits = clock == 0
+        asks = (clock == self.memory_length - 1) & ~is_over
+        # What the agent does not observe now is pale.
+        n = self.num_bits
+        x, width = (np.arange(n) + 0.5) * 10 / n, min(9 / n, 2.4)
+        is_asked = np.arange(n, dtype=np.int32) == state.query
+        fill = jnp.where(state.context[:, None], INK[None], WHITE[None])
+        ink = jnp.where(state.context[:, None], WHITE[None], INK[None])
+        time = state.time.astype(float) / (self.memory_length + 1).astype(float)
+        now = 0.5 + 9 * jnp.clip(time, 0.0, 1.0)
+        return Scene(
+            (
+                Disc((x, 6), 0.4 * width, fill),
+                Disc((x, 6), 0.4 * width, INK, outline=0.05 * width),
+                Text("{}", (x, 6), 0.34 * width, ink, number=state.context, digits=1),
+                Rectangle((5, 6), (10, 2.6), PAPER, jnp.where(shows_bits, 0.0, 0.6)),
+                Rectangle(
+                    (x, 6),
+                    (width, width),
+                    ORANGE,
+                    jnp.where(is_asked, jnp.where(asks, 1.0, 0.4), 0.0),
+                    outline=0.1 * width,
+                ),
+                Segment((0.5, 2), (9.5, 2), 0.2, SILVER),
+                Segment((0.5, 2), (now, 2), 0.2, SLATE),
+                Disc(([0.5, 9.5], 2), 0.25, SLATE),
+                Disc((now, 2), 0.5, BLUE),
+                *[
+                    Text(text, (5, 0), 0.8, INK, is_now)
+                    for text, is_now in (
+                        ("remember", shows_bits & ~asks),
+                        ("wait", ~shows_bits & ~asks & ~is_over),
+                        ("which was it?", asks),
+                        ("over", is_over),
+                    )
+                ],
+            ),
+            view=(-0.2, -1.3, 10.2, 8.2),
+        )

@@ -22,6 +22,8 @@ from jaxtyping import Array, ArrayLike, Float, Int32, Key, Num
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ...fields import AbstractParameter, integer, time_limit
 from ...random import below
+from ...rendering import Cells, Rectangle, Scene, Text
+from ...rendering.colors import INK, PAPER
 from ...spaces import Box, Discrete
 from . import _mnist_files
 
@@ -200,6 +202,39 @@ class MNISTBandit(
             return Box(-jnp.inf, jnp.inf, shape)
         low, high = (-128, 127) if self.images.dtype == jnp.int8 else (0, 255)
         return Box(low / 255, high / 255, shape)
+
+    def draw(self, state: MNISTBanditState) -> Scene:
+        image = self.images[state.index]
+        if jnp.issubdtype(image.dtype, jnp.integer):
+            # bsuite reads bytes as signed; the picture is that of the bytes.
+            brightness = image.astype(jnp.uint8).astype(float) / 255
+        else:
+            darkest, range_ = jnp.min(image), jnp.max(image) - jnp.min(image)
+            brightness = (image - darkest) / jnp.where(range_ > 0, range_, 1.0)
+        rows, columns = image.shape
+        is_over = state.time > 0
+        number = self.labels[state.index]
+        gray = jnp.broadcast_to(brightness[..., None], (rows, columns, 3))
+        return Scene(
+            (
+                Cells(gray),
+                Rectangle(
+                    (columns / 2, rows / 2),
+                    (columns, rows),
+                    PAPER,
+                    jnp.where(is_over, 0.7, 0.0),
+                ),
+                Text(
+                    "label {}",
+                    (columns / 2, -0.1 * rows),
+                    0.08 * rows,
+                    INK,
+                    number=number,
+                    digits=1,
+                ),
+            ),
+            view=(0, -0.2 * rows, columns, rows),
+        )
 
 
 def _read(

@@ -20,6 +20,8 @@ from jaxtyping import Array, ArrayLike, Float, Int32, Key
 from ..._checks import check_count
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ...fields import real, time_limit
+from ...rendering import Rectangle, Scene, Segment, Text
+from ...rendering.colors import BLUE, INK, ORANGE, SLATE
 from ...spaces import Box, Discrete
 from ._mapping import choose_mapping
 
@@ -115,3 +117,23 @@ class SimpleBandit(
     @property
     def observation_space(self) -> Box:
         return Box(1, 1, (1,))
+
+    def draw(self, state: SimpleBanditState) -> Scene:
+        n = self.rewards.shape[0]
+        x, width = (np.arange(n) + 0.5) * 10 / n, 8 / n
+        largest = jnp.max(jnp.abs(self.rewards))
+        heights = 7 * self.rewards / jnp.where(largest > 0, largest, 1.0)
+        # Arms that cost something hang down from the line.
+        bottom = jnp.where(jnp.min(heights) < 0, -7.0, 0.0) - 1
+        is_best = self.rewards == jnp.max(self.rewards)
+        colors = jnp.where(is_best[:, None], ORANGE[None], BLUE[None])
+        is_over = state.time > 0
+        return Scene(
+            (
+                Rectangle((x, heights / 2), (width, jnp.abs(heights)), colors),
+                Segment((0, 0), (10, 0), 0.12, SLATE),
+                Text("Which arm?", (5, 8.4), 0.7, INK, ~is_over),
+                Text("It is pulled.", (5, 8.4), 0.7, INK, is_over),
+            ),
+            view=(-0.3, bottom, 10.3, 9.4),
+        )

@@ -11,15 +11,21 @@ https://github.com/google-deepmind/bsuite).
 4. Distractors, fair bits without any meaning, are drawn anew at every step.
 """
 
+from typing import Any
+
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ...fields import count, integer, time_limit
+from ...rendering import Cells, Disc, Polygon, Scene, Segment
+from ...rendering.colors import BLUE, GRAY, INK, ORANGE, RED, SILVER, SLATE, YELLOW
 from ...spaces import Box, Discrete
+from .._shapes import person
+from .._time import fraction
 from ._coins import fair_coins, words_for
-from ._time import fraction
 
 
 class UmbrellaChainState(AbstractState):
@@ -110,3 +116,49 @@ class UmbrellaChain(
     @property
     def observation_space(self) -> Box:
         return Box(0, 1, (3 + self.num_distractors,))
+
+    def draw(self, state: UmbrellaChainState) -> Scene:
+        rain, dry = state.need_umbrella, ~state.need_umbrella
+        time = state.time.astype(float) / self.chain_length.astype(float)
+        x = 1 + 7.5 * jnp.clip(time, 0.0, 1.0)
+        has = state.has_umbrella & (state.time > 0)
+        bits = state.distractors[None].astype(jnp.int32)
+        rays = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+        return Scene(
+            (
+                # The weather at the end of the way.
+                Segment(
+                    (8.5 + 1.3 * np.cos(rays), 7.6 + 1.3 * np.sin(rays)),
+                    (8.5, 7.6),
+                    0.12,
+                    ORANGE,
+                    dry,
+                ),
+                Disc((8.5, 7.6), 0.9, YELLOW, dry),
+                Segment(
+                    ([7.4, 8.1, 8.8, 9.5], 6.6),
+                    ([7.0, 7.7, 8.4, 9.1], 5.0),
+                    0.14,
+                    BLUE,
+                    rain,
+                ),
+                Disc(([7.5, 8.4, 9.2], [7.4, 7.8, 7.3]), [0.8, 1, 0.7], GRAY, rain),
+                Segment((0.5, 1.7), (9.7, 1.7), 0.16, SILVER),
+                Segment((0.5, 1.7), (x, 1.7), 0.16, SLATE),
+                *person(x, 2.6, BLUE, scale=2),
+                Segment((x + 0.6, 2.5), (x + 0.6, 4.4), 0.1, INK, has),
+                Polygon(_canopy(x + 0.6, 4.2), RED, has),
+                *(
+                    [Cells(bits, [SILVER, SLATE], box=(0.5, 0, 9.5, 0.7))]
+                    if bits.size
+                    else []
+                ),
+            ),
+            view=(0, -0.3, 10.2, 9.2),
+        )
+
+
+def _canopy(x: Float[Array, ""], y: float) -> list[tuple[Any, float]]:
+    """The corners of an umbrella: half a disc."""
+    angles = np.linspace(0, np.pi, 13)
+    return [(x + 1.4 * np.cos(a), y + 1.1 * np.sin(a)) for a in angles.tolist()]

@@ -7,9 +7,12 @@ import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Bool, Int32, UInt32
+from jaxtyping import Array, ArrayLike, Bool, Int32
 
 from ...fields import AbstractParameter
+from ...rendering import AbstractShape, Disc, Rectangle
+from ...rendering.colors import BLUE, GREEN, WHITE, YELLOW
+from .._shapes import cell_center, pennant
 
 
 def tile_map(
@@ -87,14 +90,6 @@ class _TileMap(AbstractParameter):
         return np.array([[self.tiles.index(tile) for tile in row] for row in rows])
 
 
-def below(bits: UInt32[Array, ""], n: Int32[Array, ""]) -> Int32[Array, ""]:
-    """Maps a uniform 32-bit word onto `0, ..., n - 1`, for an `n` of at most 65536 that
-    may be traced; each has a probability within `2**-32` of `1 / n`."""
-    n = n.astype(jnp.uint32)
-    high, low = bits >> 16, bits & 0xFFFF
-    return ((high * n + ((low * n) >> 16)) >> 16).astype(jnp.int32)
-
-
 def number_cells(mask: Bool[Array, "rows columns"]) -> Int32[Array, " cells"]:
     """How many true cells there are up to each cell, itself included, row by row."""
     return jnp.cumsum(mask.ravel(), dtype=jnp.int32)
@@ -106,3 +101,26 @@ def nth_cell(
     """The row and the column of the `n`-th true cell, counted from 0."""
     index = jnp.sum(numbers <= n, dtype=jnp.int32)
     return index // num_columns, index % num_columns
+
+
+def draw_agent(
+    row: Int32[Array, ""],
+    column: Int32[Array, ""],
+    num_rows: int,
+    look: tuple[Any, Any] = (0, 0),
+) -> tuple[AbstractShape, ...]:
+    """The agent, in the cell where it is, looking in the direction `look`."""
+    x, y = cell_center(row, column, num_rows)
+    eyes_x, eyes_y = x + 0.1 * look[0], y + 0.05 + 0.1 * look[1]
+    return (
+        Disc((x, y), 0.36, BLUE),
+        Disc(([eyes_x - 0.12, eyes_x + 0.12], eyes_y), 0.08, WHITE),
+    )
+
+
+def draw_goal(
+    row: Int32[Array, ""], column: Int32[Array, ""], num_rows: int
+) -> tuple[AbstractShape, ...]:
+    """The goal, in the cell where it is; it is also seen behind an agent."""
+    x, y = cell_center(row, column, num_rows)
+    return (Rectangle((x, y), (1, 1), YELLOW), *pennant(x, y, GREEN))

@@ -22,8 +22,11 @@ from jaxtyping import Array, Bool, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ...fields import choice, count, flag, integer, real, time_limit
+from ...random import scale_bits
+from ...rendering import Cells, Scene
+from ...rendering.colors import SLATE, WHITE
 from ...spaces import Box, Discrete
-from ._grid import below, nth_cell, number_cells, tile_map
+from ._grid import draw_agent, draw_goal, nth_cell, number_cells, tile_map
 
 
 OPEN, WALL = range(2)
@@ -156,7 +159,7 @@ class FourRooms(
             row, column = self._draw_cell(start_bits, cells, *self.goal)
         else:
             row, column = nth_cell(
-                cells, below(start_bits, cells[-1]), self.map.shape[1]
+                cells, scale_bits(start_bits, cells[-1]), self.map.shape[1]
             )
         if self.goal is not None:
             goal_row, goal_column = self.goal
@@ -173,22 +176,22 @@ class FourRooms(
     def _draw_goal(self, bits, cells, row, column):
         if self.goal_avoids_agent:
             return self._draw_cell(bits, cells, row, column)
-        return nth_cell(cells, below(bits, cells[-1]), self.map.shape[1])
+        return nth_cell(cells, scale_bits(bits, cells[-1]), self.map.shape[1])
 
     def _draw_cell(self, bits, cells, row, column):
         """An open cell, apart from the one in `row` and `column`."""
         num_columns = self.map.shape[1]
         taken = cells[row * num_columns + column] - 1
-        n = below(bits, cells[-1] - 1)
-        return nth_cell(cells, n + (n >= taken), num_columns)
+        n = scale_bits(bits, cells[-1] - 1)
+        return nth_cell(cells, n + (n >= taken).astype(jnp.int32), num_columns)
 
     def transition(
         self, key: Key[Array, ""], state: FourRoomsState, action: Int32[Array, ""]
     ) -> Transition[FourRoomsState]:
         turn, goal_bits = self._draw(key)
         direction = (action + turn) & 3
-        down = (direction == 2).astype(jnp.int32) - (direction == 0)
-        right = (direction == 1).astype(jnp.int32) - (direction == 3)
+        down = (direction == 2).astype(jnp.int32) - (direction == 0).astype(jnp.int32)
+        right = (direction == 1).astype(jnp.int32) - (direction == 3).astype(jnp.int32)
         target = (state.row + down) * self.map.shape[1] + state.column + right
         is_free = self.map.ravel().at[target].get(mode="clip") == OPEN
         row = jnp.where(is_free, state.row + down, state.row)
@@ -218,8 +221,8 @@ class FourRooms(
         uniform = (words[0] >> 8).astype(self.slip_probability.dtype) * 2.0**-24
         # Each of the three turns has a third of the probability of slipping.
         p = self.slip_probability
-        turn = (uniform < p).astype(jnp.int32) + (uniform < 2 * p / 3)
-        return turn + (uniform < p / 3), words[-1]
+        turn = sum((uniform < x).astype(jnp.int32) for x in (p, 2 * p / 3, p / 3))
+        return turn, words[-1]
 
     def observe(self, state: FourRoomsState) -> Int32[Array, "4"] | Bool[Array, "..."]:
         if self.observation == "coordinates":
@@ -227,7 +230,9 @@ class FourRooms(
                 [state.row, state.column, state.goal_row, state.goal_column]
             )
         num_rows, num_columns = self.map.shape
-        cells = jnp.arange(num_rows * num_columns).reshape(self.map.shape)
+        cells = jnp.arange(num_rows * num_columns, dtype=jnp.int32).reshape(
+            self.map.shape
+        )
         agent = cells == state.row * num_columns + state.column
         goal = cells == state.goal_row * num_columns + state.goal_column
         return jnp.stack([self.map == WALL, agent, goal], axis=-1)
@@ -244,3 +249,14 @@ class FourRooms(
                 0, jnp.array(2 * [num_rows - 1, num_columns - 1]), dtype=jnp.int32
             )
         return Box(False, True, (*self.map.shape, 3), dtype=bool)
+
+    def draw(self, state: FourRoomsState) -> Scene:
+        rows, columns = self.map.shape
+        return Scene(
+            (
+                Cells(self.map, [WHITE, SLATE]),
+                *draw_goal(state.goal_row, state.goal_column, rows),
+                *draw_agent(state.row, state.column, rows),
+            ),
+            view=(0, 0, columns, rows),
+        )

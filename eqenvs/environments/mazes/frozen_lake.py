@@ -6,7 +6,7 @@ The rules are those of Gymnasium's `FrozenLake-v1`
 1. The agent walks on a grid of tiles; at the edge of the map it stays where it is.
 2. On slippery ice it moves as it intends to with probability `success_rate`, and
    otherwise to one of the two sides, each as likely as the other.
-3. A hole or a goal ends the episode. Nothing happens any more to an agent there.
+3. A hole or a goal ends the episode. Both are absorbing.
 """
 
 import equinox as eqx
@@ -20,8 +20,12 @@ from jaxtyping import Array, Bool, Float, Int32, Key
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ..._parametric import converted
 from ...fields import flag, real, time_limit
+from ...random import scale_bits
+from ...rendering import Disc, Rectangle, Scene, Segment
+from ...rendering.colors import BLUE, GREEN, ORANGE, RED, SKY, WHITE, YELLOW
 from ...spaces import Discrete
-from ._grid import below, nth_cell, number_cells, tile_map
+from .._shapes import cell_center, pennant, person
+from ._grid import nth_cell, number_cells, tile_map
 
 
 START, FROZEN, HOLE, GOAL = range(4)
@@ -38,6 +42,7 @@ MAPS = {
         "FFFHFFFG",
     ),
 }
+ICE = (SKY + 3 * WHITE) / 4
 
 
 class FrozenLakeState(AbstractState):
@@ -149,7 +154,7 @@ class FrozenLake(
         # Most maps have a single start, and then nothing is drawn.
         n = jnp.int32(0)
         if not self.has_one_start:
-            n = below(jr.bits(key, dtype=jnp.uint32), starts[-1])
+            n = scale_bits(jr.bits(key, dtype=jnp.uint32), starts[-1])
         row, column = nth_cell(starts, n, self.map.shape[1])
         return FrozenLakeState(row=row, column=column, time=jnp.int32(0))
 
@@ -163,8 +168,8 @@ class FrozenLake(
             action = (action + turn) & 3
             fail_rate = (1 - self.success_rate) / 2
             probability = jnp.where(turn == 0, self.success_rate, fail_rate)
-        down = (action == 1).astype(jnp.int32) - (action == 3)
-        right = (action == 2).astype(jnp.int32) - (action == 0)
+        down = (action == 1).astype(jnp.int32) - (action == 3).astype(jnp.int32)
+        right = (action == 2).astype(jnp.int32) - (action == 0).astype(jnp.int32)
         rows, columns = self.map.shape
         row = jnp.clip(state.row + down, 0, rows - 1)
         column = jnp.clip(state.column + right, 0, columns - 1)
@@ -193,7 +198,7 @@ class FrozenLake(
         # In the order of Gymnasium's table, so that the same number means the same.
         is_second = (uniform >= fail_rate).astype(jnp.int32)
         is_third = uniform >= fail_rate + self.success_rate
-        return is_second + is_third - 1
+        return is_second + is_third.astype(jnp.int32) - 1
 
     def _tile(
         self, row: Int32[Array, ""], column: Int32[Array, ""]
@@ -210,6 +215,41 @@ class FrozenLake(
     @property
     def observation_space(self) -> Discrete:
         return Discrete(self.map.shape[-2] * self.map.shape[-1])
+
+    def draw(self, state: FrozenLakeState) -> Scene:
+        rows, columns = self.map.shape
+        holes, goals, starts = (
+            (self.map == tile).ravel() for tile in (HOLE, GOAL, START)
+        )
+        x = np.tile(np.arange(columns) + 0.5, rows)
+        y = np.repeat(rows - 0.5 - np.arange(rows), columns)
+        x_lines, y_lines = np.arange(columns + 1), np.arange(rows + 1)
+        agent_x, agent_y = cell_center(state.row, state.column, rows)
+        has_fallen = self._tile(state.row, state.column) == HOLE
+        head = (agent_x, agent_y + 0.05)
+        return Scene(
+            (
+                Rectangle((columns / 2, rows / 2), (columns, rows), ICE),
+                Segment((x_lines, 0), (x_lines, rows), 0.03, SKY),
+                Segment((0, y_lines), (columns, y_lines), 0.03, SKY),
+                Rectangle(
+                    (x, y),
+                    (0.8, 0.8),
+                    ORANGE,
+                    jnp.where(starts, 0.6, 0.0),
+                    outline=0.06,
+                ),
+                Disc((x, y), 0.4, SKY, holes),
+                Disc((x, y), 0.34, BLUE, holes),
+                Rectangle((x, y), (0.97, 0.97), YELLOW, goals),
+                *pennant(x, y, GREEN, goals),
+                *person(agent_x, agent_y, RED, ~has_fallen),
+                Disc(head, 0.19, RED, has_fallen),
+                Disc(head, 0.11, WHITE, has_fallen),
+                Rectangle((agent_x, agent_y - 0.16), (0.44, 0.16), BLUE, has_fallen),
+            ),
+            view=(-0.1, -0.1, columns + 0.1, rows + 0.1),
+        )
 
 
 def _has_one_start(tiles: Int32[Array, "rows columns"]) -> bool:

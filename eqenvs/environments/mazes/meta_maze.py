@@ -22,7 +22,12 @@ from jaxtyping import Array, Bool, Float, Int32, Key, UInt32
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ...fields import count, flag, real, time_limit
 from ...random import scale_bits
+from ...rendering import Cells, Rectangle, Scene, Text
+from ...rendering.colors import INK, ORANGE, SLATE, WHITE
 from ...spaces import Box, Discrete
+from .._shapes import cell_center, time_bar
+from .._time import fraction
+from ._grid import draw_agent, draw_goal
 
 
 class MetaMazeState(AbstractState):
@@ -134,8 +139,8 @@ class MetaMaze(
     def transition(
         self, key: Key[Array, ""], state: MetaMazeState, action: Int32[Array, ""]
     ) -> Transition[MetaMazeState]:
-        down = (action == 1).astype(jnp.int32) - (action == 0)
-        right = (action == 3).astype(jnp.int32) - (action == 2)
+        down = (action == 1).astype(jnp.int32) - (action == 0).astype(jnp.int32)
+        right = (action == 3).astype(jnp.int32) - (action == 2).astype(jnp.int32)
         is_wall = self._is_wall(state.row + down, state.column + right)
         row = jnp.where(is_wall, state.row, state.row + down)
         column = jnp.where(is_wall, state.column, state.column + right)
@@ -171,8 +176,7 @@ class MetaMaze(
         dtype = state.last_reward.dtype
         time = state.time.astype(dtype)
         if self.normalize_time:
-            # At the limit, a rounded quotient could lie above 1.
-            time = jnp.minimum(time / self.max_steps, 1)
+            time = jnp.minimum(fraction(state.time, self.max_steps), 1)
         # One choice for each index compiles to faster code than a concatenation.
         n = self.receptive_field
         index = np.arange(n**2 + 6, dtype=np.int32)
@@ -199,3 +203,37 @@ class MetaMaze(
         low = jnp.stack([zero] * n + [jnp.min(rewards), zero])
         high = jnp.stack([one] * n + [jnp.max(rewards), time])
         return Box(low, high)
+
+    def draw(self, state: MetaMazeState) -> Scene:
+        n = self._width
+        walls = [[self._is_wall(i, j) for j in range(n)] for i in range(n)]
+        x, y = cell_center(state.row, state.column, n)
+        # The agent looks where it last went, or tried to.
+        is_action = (np.arange(4, dtype=np.int32) == state.last_action).astype(float)
+        up, down, left, right = is_action * (state.time > 0).astype(float)
+        time = fraction(state.time, self.max_steps)
+        paid = state.last_reward
+        return Scene(
+            (
+                Cells(np.array(walls), [WHITE, SLATE]),
+                *draw_goal(state.goal_row, state.goal_column, n),
+                Rectangle(
+                    (x, y),
+                    (self.receptive_field, self.receptive_field),
+                    ORANGE,
+                    outline=0.12,
+                ),
+                *draw_agent(state.row, state.column, n, (right - left, up - down)),
+                Text(
+                    "reward {}",
+                    (0.1, -0.9),
+                    0.6,
+                    INK,
+                    number=paid,
+                    decimals=1,
+                    anchor="left",
+                ),
+                *time_bar(time, 0.6 * n, n - 0.1, -0.9, 0.5),
+            ),
+            view=(0, -1.7, n, n),
+        )

@@ -16,11 +16,16 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ...fields import choice, flag, real, time_limit
+from ...rendering import Disc, polyline, Rectangle, Scene
+from ...rendering.colors import BLUE, GRAY, GREEN, RED, SILVER, WHITE, YELLOW
 from ...spaces import Box
+from .._shapes import arrow, lively_view
+from .._time import fraction
 
 
 class PointRobotState(AbstractState):
@@ -186,8 +191,7 @@ class PointRobot(
             return state.position
         time = state.time.astype(state.position.dtype)
         if self.normalize_time:
-            # At the limit, a rounded quotient could lie above 1.
-            time = 2 * jnp.minimum(time / self.max_steps, 1) - 1
+            time = 2 * jnp.minimum(fraction(state.time, self.max_steps), 1) - 1
         return jnp.concatenate(
             [
                 state.position,
@@ -216,6 +220,32 @@ class PointRobot(
         bounds += [(-self.max_force, self.max_force)] * 2 + [time]
         low, high = zip(*bounds, strict=True)
         return Box(jnp.stack(low), jnp.stack(high))
+
+    def draw(self, state: PointRobotState) -> Scene:
+        angles = np.linspace(0, np.pi, 49)
+        semicircle = self.circle_radius * np.stack([np.cos(angles), np.sin(angles)], -1)
+        low, high = self.start_low, self.start_high
+        still = 1.1 * jnp.max(jnp.abs(jnp.stack([low, high])))
+        still = jnp.maximum(still, self.circle_radius + 2 * self.goal_radius)
+        view = lively_view(jnp.stack([state.position, state.goal]), still)
+        thin = 0.006 * view[2]
+        is_rewarded = state.last_reward > 0
+        ahead = state.position + 3 * state.last_action
+        starts_in_rectangle = self.start in ("rectangle", "off_circle")
+        return Scene(
+            (
+                Rectangle(
+                    (low + high) / 2, high - low, WHITE, float(starts_in_rectangle)
+                ),
+                polyline(semicircle, 2 * thin, GRAY),
+                Disc(state.goal, self.goal_radius, YELLOW),
+                Disc(state.goal, 4 * thin, GREEN),
+                *arrow(state.position, ahead, 4 * thin, BLUE),
+                Disc(state.position, 8 * thin, jnp.where(is_rewarded, RED, BLUE)),
+            ),
+            view=view,
+            background=np.float32(0.96) * SILVER,
+        )
 
 
 def _on_circle(

@@ -18,7 +18,10 @@ from jaxtyping import Array, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ...fields import count, real, time_limit
+from ...rendering import Disc, polyline, Scene
+from ...rendering.colors import BLUE, GREEN, ORANGE, RED, SILVER, WHITE, YELLOW
 from ...spaces import Box
+from .._shapes import arrow
 
 
 class ReacherState(AbstractState):
@@ -122,3 +125,25 @@ class Reacher(
         n = self.num_joints
         high = jnp.array(2 * n * [1.0] + n * [math.inf] + 2 * [n], dtype=float)
         return Box(-high, high)
+
+    def draw(self, state: ReacherState) -> Scene:
+        n = self.num_joints
+        segments = jnp.stack([jnp.cos(state.angles), jnp.sin(state.angles)], -1)
+        ends = jnp.cumsum(segments, 0)
+        joints = jnp.concatenate([jnp.zeros_like(ends[:1]), ends])
+        across = jnp.stack([-segments[:, 1], segments[:, 0]], -1)
+        motion = jnp.sum(state.angular_velocities[:, None] * across, 0)
+        tip = joints[-1]
+        half = 1.08 * n
+        return Scene(
+            (
+                Disc((0, 0), n, SILVER, outline=0.015 * n),
+                Disc(state.goal, 0.1 * n, YELLOW),
+                Disc(state.goal, 0.1 * n, GREEN, outline=0.025 * n),
+                polyline(joints, 0.09 * n, BLUE),
+                Disc(joints[:-1], 0.03 * n, WHITE),
+                *arrow(tip, tip + 0.3 * motion, 0.03 * n, ORANGE),
+                Disc(tip, 0.06 * n, RED),
+            ),
+            view=(-half, -half, half, half),
+        )

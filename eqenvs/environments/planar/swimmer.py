@@ -6,18 +6,22 @@ portability" (2021), in its `ivy_gym` (https://github.com/unifyai/gym).
 1. The action accelerates the fish in the plane.
 2. One step of the semi-implicit Euler method moves it: first its velocity changes, then
    its position, with the new velocity.
-3. The reward is high near the goal, and is taken away near any urchin.
+3. The reward is high near the goal, and vanishes near any urchin.
 """
 
 import math
 
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
 from jaxtyping import Array, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
 from ...fields import count, real, time_limit
+from ...rendering import AbstractShape, Disc, Polygon, Rectangle, Scene
+from ...rendering.colors import GREEN, INK, ORANGE, PURPLE, SKY, SLATE, WHITE, YELLOW
 from ...spaces import Box
+from .._shapes import arrow, direction, lively_view
 
 
 class SwimmerState(AbstractState):
@@ -69,7 +73,7 @@ class Swimmer(
     )
     urchin_sharpness: Float[Array, ""] = real(
         30.0,
-        "How fast an urchin is forgotten with the squared distance to it.",
+        "How fast the effect of an urchin falls with the squared distance to it.",
         unit="1/m²",
         minimum=0,
     )
@@ -94,7 +98,7 @@ class Swimmer(
         velocity = state.velocity + self.time_delta * action
         position = state.position + self.time_delta * velocity
         to_goal = jnp.sum((position - state.goal) ** 2)
-        to_urchins = jnp.sum((position - state.urchins) ** 2, axis=-1)
+        to_urchins = jnp.sum((position[None] - state.urchins) ** 2, axis=-1)
         reward = jnp.exp(-self.goal_sharpness * to_goal) * jnp.prod(
             1 - jnp.exp(-self.urchin_sharpness * to_urchins)
         )
@@ -121,3 +125,40 @@ class Swimmer(
         high = 2 * self.num_urchins * [1.0] + 4 * [math.inf] + 2 * [1.0]
         high = jnp.array(high, dtype=float)
         return Box(-high, high)
+
+    def draw(self, state: SwimmerState) -> Scene:
+        points = [state.urchins, state.position[None], state.goal[None]]
+        view = lively_view(jnp.concatenate(points), 1.1)
+        # The fish: it looks where it swims, and to the right while it rests.
+        ahead, speed = direction(state.velocity)
+        ahead = jnp.where(speed > 0, ahead, jnp.array([1.0, 0.0]))
+        speed = jnp.minimum(speed, 3.0)
+        aside = jnp.stack([-ahead[1], ahead[0]])
+        place = lambda x, y: state.position + x * ahead + y * aside  # noqa: E731
+        angles = np.linspace(0, 2 * np.pi, 24, endpoint=False).tolist()
+        body = [place(0.13 * math.cos(a), 0.06 * math.sin(a)) for a in angles]
+        tail = [place(-0.08, 0), place(-0.2, 0.08), place(-0.2, -0.08)]
+        return Scene(
+            (
+                Rectangle((0, 0), (2, 2), WHITE, 0.35),
+                Disc(state.goal, 0.12, YELLOW),
+                Disc(state.goal, 0.12, GREEN, outline=0.03),
+                *_draw_urchins(state.urchins),
+                *arrow(state.position, place(0.13 + 0.3 * speed, 0), 0.025, SLATE),
+                Polygon(jnp.stack(tail), ORANGE),
+                Polygon(jnp.stack(body), ORANGE),
+                Disc(place(0.07, 0.02), 0.015, INK),
+            ),
+            view=view,
+            background=SKY,
+        )
+
+
+def _draw_urchins(urchins: Float[Array, "urchins 2"]) -> tuple[AbstractShape, ...]:
+    if urchins.shape[0] == 0:
+        return ()
+    angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    radii = np.where(np.arange(24) % 2, 0.07, 0.13)
+    star = np.stack([radii * np.cos(angles), radii * np.sin(angles)], -1)
+    spines = urchins[:, None, :] + star.astype(urchins.dtype)[None]
+    return Polygon(spines, INK), Disc(urchins, 0.04, PURPLE)
