@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import jax.tree_util as jtu
 import numpy as np
-from jaxtyping import Array, Key, PyTree
+from jaxtyping import Array, Bool, Key, PyTree
 
 from ._parametric import leaf_ranks
 from .random import key as key_from_seed
@@ -89,11 +89,36 @@ def as_keys(key: Any, caller: str) -> Key[Array, "..."]:
 
 
 def check_count(name: str, count: Any) -> None:
-    """Raises unless `count` is a positive integer."""
+    """Raises unless `count` is a positive integer that an int32 can hold."""
     if isinstance(count, bool) or not isinstance(count, int | np.integer):
         raise TypeError(f"{name} must be an integer; got {count!r}.")
     if count < 1:
         raise ValueError(f"{name} must be at least 1; got {count}.")
+    if count >= 2**31:
+        raise ValueError(f"{name} must be less than 2**31; got {count}.")
+
+
+def check_flag(name: str, flag: Any) -> None:
+    """Raises unless `flag` is a Python or NumPy bool."""
+    if not isinstance(flag, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False; got {flag!r}.")
+
+
+def _is_number(value: Any) -> bool:
+    """Whether `value` is an array of numbers or keys, or a number."""
+    if isinstance(value, jax.Array | jax.ShapeDtypeStruct):
+        return True
+    is_number = isinstance(value, np.ndarray | np.generic | bool | int | float)
+    return is_number and np.asarray(value).dtype.kind not in "OSUmM"
+
+
+def _show(value: Any) -> str:
+    """What was given, in a few words."""
+    if isinstance(value, jax.Array | np.ndarray | jax.ShapeDtypeStruct):
+        return f"an array of shape {value.shape} and dtype {value.dtype}"
+    if isinstance(value, eqx.Module):
+        return f"a {type(value).__name__}"
+    return repr(value)
 
 
 # The pieces of an environment.
@@ -143,18 +168,22 @@ def _struct_of(structure: Any, arrays: tuple[Any, ...], x64: bool) -> Struct:
             "`eqx.filter_vmap`."
         )
 
+    from .spaces import AbstractSpace  # which imports this module
+
     space = ""
 
     def look(env: Any, key: Any) -> tuple[Any, Any, Any]:
         nonlocal space
-        state = env.initial_state(key)
-        if not isinstance(state, eqx.Module) or not hasattr(state, "time"):
-            raise TypeError(
-                f"`initial_state` of {name} must return an `eqenvs.AbstractState`; got "
-                f"{state!r}."
-            )
-        space = repr(env.observation_space)
-        return state, env.observe(state), env.observation_space.sample(key)
+        state = _initial_state(env, key)
+        for space_name in ("action_space", "observation_space"):
+            space = getattr(env, space_name)
+            if not isinstance(space, AbstractSpace):
+                hint = " Is it a property?" if callable(space) else ""
+                raise TypeError(
+                    f"`{space_name}` of {name} must be one of `eqenvs.spaces`; got "
+                    f"{space!r}.{hint}"
+                )
+        return state, env.observe(state), space.sample(key)
 
     state, observation, sample = eqx.filter_eval_shape(look, env, jr.key(0))
     _check_like(
@@ -167,27 +196,64 @@ def _struct_of(structure: Any, arrays: tuple[Any, ...], x64: bool) -> Struct:
     return Struct(state, observation)
 
 
+def _initial_state(env: "AbstractEnvironment", key: Key[Array, ""]) -> Any:
+    """`env.initial_state(key)`, or raises if it is no state."""
+    name = type(env).__name__
+    state: Any = env.initial_state(key)
+    if not isinstance(state, eqx.Module) or not hasattr(state, "time"):
+        raise TypeError(
+            f"`initial_state` of {name} must return an `eqenvs.AbstractState`; got "
+            f"{_show(state)}."
+        )
+    check_leaves(state, "state", f" of {name}, what its `initial_state` returns,")
+    state = without_weak_types(state)
+    if state.time.shape != () or state.time.dtype != np.int32:
+        raise TypeError(
+            f"`state.time` of {name}, what its `initial_state` returns, must be an "
+            f"int32 scalar, such as `jnp.int32(0)`; got {_show(state.time)}."
+        )
+    return state
+
+
+def check_leaves(tree: PyTree, name: str, owner: str = "") -> None:
+    """Raises unless every leaf is a number, or an array of numbers or keys."""
+    for path, leaf in jtu.tree_leaves_with_path(tree):
+        if not _is_number(leaf):
+            raise TypeError(
+                f"`{name}{jtu.keystr(path)}`{owner} must be an array; got {leaf!r}."
+            )
+
+
 def check_state(env: "AbstractEnvironment", state: Any, like: PyTree) -> None:
     """Raises unless `state` has the type, the shapes and the dtypes of `like`."""
     name = type(env).__name__
     if type(state) is not type(like):
         raise TypeError(
-            f"the state of {name} must be a {type(like).__name__}; got "
-            f"{'a ' + type(state).__name__ if isinstance(state, eqx.Module) else state}"
-            "."
+            f"the state of {name} must be a {type(like).__name__}; got {_show(state)}."
         )
-    _check_like(state, like, "state", name, "It must be like what `reset` returns.")
+    why = "It must be like what `reset` returns."
+    batch = "For a batch, use `jax.vmap(env.step)` or `VectorEnvironment`."
+    _check_like(state, like, "state", name, why, batch)
 
 
-def _check_like(given: PyTree, like: PyTree, name: str, owner: str, why: str) -> None:
+def _check_like(
+    given: PyTree, like: PyTree, name: str, owner: str, why: str, batch: str = ""
+) -> None:
     """Raises unless `given` has the structure, the shapes and the dtypes of `like`.
 
-    `name` is what an expression for it begins with, `owner` says whose it is, and `why`
-    is a sentence about what it must be.
+    `name` is what an expression for it begins with, `owner` says whose it is, `why` is
+    a sentence about what it must be, and `batch` one for what has an axis too many.
     """
     given_leaves, given_structure = jtu.tree_flatten_with_path(given)
     leaves, structure = jtu.tree_flatten_with_path(like)
     if given_structure != structure:
+        given_paths = {jtu.keystr(path) for path, _ in given_leaves}
+        paths = {jtu.keystr(path) for path, _ in leaves}
+        if given_paths and "" not in given_paths | paths:
+            for path in sorted(paths - given_paths):
+                raise TypeError(f"`{name}{path}` of {owner} is missing. ({why})")
+            for path in sorted(given_paths - paths):
+                raise TypeError(f"{owner} has no `{name}{path}`; got one. ({why})")
         raise TypeError(
             f"the {name} of {owner} must have the structure {structure}; got "
             f"{given_structure}. ({why})"
@@ -199,8 +265,8 @@ def _check_like(given: PyTree, like: PyTree, name: str, owner: str, why: str) ->
                 f"{leaf} must be an array of dtype {y.dtype}; got {x!r}. ({why})"
             )
         if x.shape != y.shape:
-            if x.shape[1:] == y.shape:
-                why += " For a batch, use `jax.vmap(env.step)` or `VectorEnvironment`."
+            if x.shape[1:] == y.shape and batch:
+                why = f"{why} {batch}"
             raise ValueError(
                 f"{leaf} must have the shape {y.shape}; got {x.shape}. ({why})"
             )
@@ -230,24 +296,12 @@ def check_transition(
         got = f"a tuple of {len(transition)}" if isinstance(transition, tuple) else None
         raise TypeError(
             f"`transition` of {name} must return an `eqenvs.Transition(state, reward, "
-            f"terminated, info)`; got {got or repr(transition)}."
+            f"terminated, info)`; got {got or _show(transition)}."
         )
     next_state, reward, terminated, info = (*transition, False, {})[:4]
     if len(transition) == 3:
         info = {}
-    if type(next_state) is not type(state):
-        raise TypeError(
-            f"`transition` of {name} must return a {type(state).__name__} as its "
-            f"state; got a {type(next_state).__name__}."
-        )
-    next_state = without_weak_types(next_state)
-    _check_like(
-        next_state,
-        state,
-        "state",
-        f"{name}, what its `transition` returns,",
-        "It must be like the state before.",
-    )
+    next_state = check_next_state(env, next_state, state, "transition")
     if not isinstance(info, dict):
         raise TypeError(
             f"the info of {name}'s transition must be a dictionary; got {info!r}."
@@ -257,9 +311,37 @@ def check_transition(
             f"the info of {name}'s transition must not have the entry "
             "'final_observation', which `step` writes."
         )
-    reward = _scalar(name, "reward", reward, float)
-    terminated = _scalar(name, "terminated", terminated, bool)
-    return next_state, reward, terminated, info
+    check_leaves(info, "info", f" of {name}'s transition")
+    return (
+        next_state,
+        _check_scalar(f"the reward of {name}'s transition", reward, float),
+        _check_scalar(f"the terminated of {name}'s transition", terminated, bool),
+        info,
+    )
+
+
+def check_next_state(
+    env: "AbstractEnvironment", next_state: Any, state: PyTree, method: str
+) -> Any:
+    """The state that a method of `env` returned, or raises if it is not like `state`,
+    the one before."""
+    name = type(env).__name__
+    if type(next_state) is not type(state):
+        raise TypeError(
+            f"`{method}` of {name} must return a {type(state).__name__} as its state; "
+            f"got {_show(next_state)}."
+        )
+    owner = f"{name}, what its `{method}` returns,"
+    check_leaves(next_state, "state", f" of {owner}")
+    next_state = without_weak_types(next_state)
+    _check_like(next_state, state, "state", owner, "It must be like the state before.")
+    return next_state
+
+
+def check_truncated(env: "AbstractEnvironment", truncated: Any) -> Bool[Array, ""]:
+    """What `env.truncated` returned, or raises if it is no boolean scalar."""
+    name = f"what `truncated` of {type(env).__name__} returns"
+    return _check_scalar(name, truncated, bool)
 
 
 def without_weak_types(state: Any) -> Any:
@@ -270,11 +352,17 @@ def without_weak_types(state: Any) -> Any:
     )
 
 
-def _scalar(env: str, name: str, value: Any, dtype: type) -> Array:
-    value = jnp.asarray(value, dtype)
-    if value.shape != ():
-        raise ValueError(
-            f"the {name} of {env}'s transition must be a scalar; got the shape "
-            f"{value.shape}."
-        )
-    return value
+def _check_scalar(name: str, value: Any, dtype: type) -> Array:
+    kinds: tuple[Any, ...] = (jnp.bool_,)
+    what = "a boolean scalar"
+    if dtype is float:
+        kinds = (jnp.bool_, jnp.integer, jnp.floating)
+        what = "a real scalar"
+    is_right = _is_number(value) and any(
+        jnp.issubdtype(jnp.asarray(value).dtype, kind) for kind in kinds
+    )
+    if not is_right:
+        raise TypeError(f"{name} must be {what}; got {_show(value)}.")
+    if np.shape(value) != ():
+        raise ValueError(f"{name} must be {what}; got the shape {np.shape(value)}.")
+    return jnp.asarray(value, dtype)

@@ -1,5 +1,6 @@
 """Described objects as configurations: `to_config(env)` and back."""
 
+import contextlib
 import dataclasses
 import importlib
 import sys
@@ -88,8 +89,8 @@ def from_config(config: Mapping[str, Any]) -> Any:
     cls = _imported(config["class"], "class")
     if not (isinstance(cls, type) and issubclass(cls, AbstractParametric)):
         raise TypeError(
-            f"the class of a configuration must be one of described fields; "
-            f"{config['class']!r} is {cls!r}."
+            "the class of a configuration must be one of described fields; got "
+            f"{config['class']!r}, which is {cls!r}."
         )
     fields = [field.name for field in dataclasses.fields(cls) if field.init]
     values = {name: _read(x) for name, x in config.items() if name != "class"}
@@ -113,7 +114,7 @@ def _make(cls: type, values: dict[str, Any]) -> Any:
     batched = {}
     for name, value in values.items():
         rank = described[name].parameter.rank if name in described else None
-        is_array = isinstance(value, np.ndarray | jax.Array)
+        is_array = isinstance(value, np.ndarray | jax.Array) and np.size(value) > 0
         if is_array and rank is not None and np.ndim(value) == rank + 1:
             batched[name] = value
     object = cls(**values | {name: value[0] for name, value in batched.items()})
@@ -158,7 +159,10 @@ def _read(value: Any) -> Any:
         return from_config(value)
     if isinstance(value, Mapping) and set(value) == {"function"}:
         return _imported(value["function"], "function")
-    return np.asarray(value) if isinstance(value, list) else value
+    if isinstance(value, list):
+        with contextlib.suppress(ValueError):  # of a ragged one: the field refuses it
+            return np.asarray(value)
+    return value
 
 
 def _path_of(value: Any) -> str:

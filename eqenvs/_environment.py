@@ -19,8 +19,10 @@ from jaxtyping import Array, Bool, Float, Int32, Key, UInt8, UInt32
 from ._bound import AbstractValue
 from ._checks import (
     check_key,
+    check_next_state,
     check_state,
     check_transition,
+    check_truncated,
     struct_of,
     without_weak_types,
 )
@@ -394,9 +396,8 @@ class AbstractEnvironment(AbstractParametric, AbstractLoop[State, Action, Observ
         transition = self.transition(key, state, space.nearest(action))
         state, reward, terminated, info = check_transition(self, transition, state)
         observation = self.observe(state)
-        return TimeStep(
-            observation, state, reward, terminated, self.truncated(state), info
-        )
+        truncated = check_truncated(self, self.truncated(state))
+        return TimeStep(observation, state, reward, terminated, truncated, info)
 
     def _restart(
         self, key: Key[Array, ""], ended: Bool[Array, ""], state: State
@@ -418,7 +419,8 @@ def next_state_after(
     free for the reset, and neither side pays for a `split` that it does not need.
     """
     key = jr.fold_in(key, np.uint32(2**32 - 1))
-    return without_weak_types(env.next_initial_state(key, last_state))
+    next_state = env.next_initial_state(key, last_state)
+    return check_next_state(env, next_state, last_state, "next_initial_state")
 
 
 def select(pred: Bool[Array, ""], on_true: State, on_false: State) -> State:
@@ -436,6 +438,11 @@ def _describe_max_steps(cls: type) -> None:
     elif declared is dataclasses.MISSING and "max_steps" not in annotations:
         return
     is_number = isinstance(declared, int | np.integer)
+    if isinstance(declared, float | str | list | dict) or declared is None:
+        raise TypeError(
+            f"{cls.__name__}.max_steps must be a time limit, such as "
+            f"`max_steps = eqenvs.fields.time_limit(500)`; got {declared!r}."
+        )
     is_abstract = "AbstractVar" in repr(annotations.get("max_steps"))
     if is_number or (declared is dataclasses.MISSING and not is_abstract):
         cls.max_steps = time_limit(declared)  # pyright: ignore

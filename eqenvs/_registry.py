@@ -163,7 +163,7 @@ def spec(id: str) -> EnvironmentSpec:
 
     `ValueError` if there is no such id; the message has the nearest ones.
     """
-    if id not in _registry:
+    if not isinstance(id, str) or id not in _registry:
         close = difflib.get_close_matches(str(id), _registry, n=3, cutoff=0.4)
         if not close:
             lowered = {known.lower(): known for known in _registry}

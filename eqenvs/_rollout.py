@@ -13,7 +13,14 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int32, PyTree
 
-from ._checks import as_key, as_keys, check_count, check_key
+from ._checks import (
+    as_key,
+    as_keys,
+    check_count,
+    check_flag,
+    check_key,
+    check_leaves,
+)
 from ._environment import AbstractEnvironment, advance_and_restart
 from ._varying import vary, varying_axes
 from ._vector import VectorEnvironment
@@ -117,12 +124,20 @@ def rollout(
 
     `TypeError` or `ValueError` if an argument is not what is said above.
     """
+    _check_environment(env)
     _check_policy(policy, initial_carry)
     if num_steps is None:
         num_steps = _time_limit(env)
     check_count("num_steps", num_steps)
     if num_envs is not None:
         check_count("num_envs", num_envs)
+    check_flag("store", store)
+    check_flag("states", states)
+    if states and not store:
+        raise ValueError(
+            "states=True puts the states into the trajectory: store must be True; got "
+            "store=False."
+        )
     keys = as_keys(key, "rollout")
     play = ft.partial(
         _rollout,
@@ -161,8 +176,10 @@ def population_rollout(
 
     A [`eqenvs.Rollout`][], each of whose arrays has a leading axis for the population.
     """
+    _check_environment(env)
     _check_policy(policies, initial_carry)
-    if not any(eqx.is_array(x) and x.ndim > 0 for x in jax.tree.leaves(policies)):
+    shapes = [x.shape for x in jax.tree.leaves(policies) if eqx.is_array(x)]
+    if not shapes or len({shape[:1] for shape in shapes}) > 1 or () in shapes:
         raise ValueError(
             "policies must be a pytree whose arrays have a leading axis for the "
             f"members of the population; got {policies!r}."
@@ -213,6 +230,7 @@ def evaluate(
     `RuntimeError` if an episode did not end within `env.max_steps` steps, as when a
     transition forgets to count `time`. (Under `jax.jit`, its return is not a number.)
     """
+    _check_environment(env)
     _check_policy(policy, initial_carry)
     check_count("num_episodes", num_episodes)
     key = as_key(key, "evaluate")
@@ -400,7 +418,18 @@ def _evaluate(
     return Evaluation(episode_return, lanes.episode_length), lanes.finished
 
 
+def _check_environment(env: Any) -> None:
+    if isinstance(env, VectorEnvironment):
+        raise TypeError(
+            "env must be an environment, and num_envs the number of lanes; got a "
+            "VectorEnvironment. Give its `env` and `num_envs`."
+        )
+    if not isinstance(env, AbstractEnvironment):
+        raise TypeError(f"env must be an environment; got {env!r}.")
+
+
 def _check_policy(policy: Any, initial_carry: PyTree) -> None:
+    check_leaves(initial_carry, "initial_carry")
     if policy is None:
         return
     signature = "policy(key, observation) -> action"
@@ -419,7 +448,7 @@ def _check_policy(policy: Any, initial_carry: PyTree) -> None:
         pass
     except TypeError as error:
         raise TypeError(
-            f"policy must be a callable `{signature}`; this "
+            f"policy must be a callable `{signature}`; got another: this "
             f"{type(policy).__name__} cannot be called like that ({error}). A network "
             "becomes a policy by a function around it, such as `lambda key, "
             "observation: jnp.argmax(network(observation))`."

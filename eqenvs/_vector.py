@@ -139,6 +139,7 @@ class VectorEnvironment(AbstractLoop[State, Action, Observation]):
 
         Observations, likewise.
         """
+        _check_lanes(self, "states", state)
         return self._map_lanes(lambda env, state: env.observe(state), state)
 
     def _map_lanes(self, function: Callable[..., PyTree], *args: PyTree) -> PyTree:

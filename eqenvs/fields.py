@@ -18,6 +18,7 @@ without recompiling. What decides a shape or chooses between pieces of code is s
 
 import copy
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -89,7 +90,7 @@ class _AbstractNumber(AbstractParameter):
 
     singular: str
     plural: str
-    numpy_kinds: str
+    kinds: tuple[Any, ...]
 
     def __init__(
         self,
@@ -147,7 +148,7 @@ class _AbstractNumber(AbstractParameter):
             return None
         value = self._to_array(value)
         if len(value.shape) != self.rank or any(
-            allowed is not None and size != allowed
+            size != allowed if allowed is not None else size == 0
             for size, allowed in zip(value.shape, self.shape, strict=True)
         ):
             raise ValueError(
@@ -160,20 +161,20 @@ class _AbstractNumber(AbstractParameter):
         return jnp.asarray(value, dtype=self.dtype)
 
     def _to_array(self, value: Any) -> jax.Array | np.ndarray:
+        given = value
         if not isinstance(value, jax.Array):
             try:
                 value = np.asarray(value)
             except ValueError:  # a ragged sequence
                 value = np.asarray(None)
-        is_number = (
-            not jnp.issubdtype(value.dtype, jax.dtypes.extended)
-            and np.dtype(value.dtype).kind in self.numpy_kinds
-        ) or value.dtype == jnp.bfloat16
-        if not is_number:
-            raise TypeError(
-                f"{self.name} must be {self.allowed}; got {value!r}"
-                + ("." if value.dtype == object else f" of dtype {value.dtype}.")
-            )
+            if value.dtype == object and type(given) is int:  # more than 64 bits
+                value = np.asarray(math.inf if given > 0 else -math.inf)
+        elif isinstance(value, jax.core.Tracer):
+            given = f"the dtype {value.dtype}"
+        if not any(jnp.issubdtype(value.dtype, kind) for kind in self.kinds):
+            if type(given) is int:
+                raise ValueError(f"{self.name} must be {self.allowed}; got {given}.")
+            raise TypeError(f"{self.name} must be {self.allowed}; got {given!r}.")
         return value
 
     def _check_values(self, given: np.ndarray) -> None:
@@ -206,7 +207,8 @@ class _AbstractNumber(AbstractParameter):
 
 
 class _Real(_AbstractNumber):
-    singular, plural, numpy_kinds = "a real number", "real numbers", "fiu"
+    singular, plural = "a real number", "real numbers"
+    kinds = (jnp.floating, jnp.integer)
 
     @property
     def dtype(self) -> np.dtype:
@@ -219,7 +221,8 @@ class _Real(_AbstractNumber):
 
 
 class _Integer(_AbstractNumber):
-    singular, plural, numpy_kinds = "an integer", "integers", "iu"
+    singular, plural = "an integer", "integers"
+    kinds = (jnp.integer,)
 
     @property
     def dtype(self) -> np.dtype:
@@ -242,6 +245,9 @@ class _Count(AbstractParameter):
             raise TypeError(f"{self.name} must be {self.allowed}; got {value!r}.")
         if value < self.minimum:
             raise ValueError(f"{self.name} must be {self.allowed}; got {value!r}.")
+        if value >= 2**31:
+            allowed = f"{self.allowed} and less than 2**31"
+            raise ValueError(f"{self.name} must be {allowed}; got {value!r}.")
         return int(value)
 
 
@@ -331,7 +337,8 @@ def real(
     - `minimum`, `maximum`: the smallest and the largest number allowed.
     - `above`: a number that the parameter must exceed; 0 where the dynamics divide by
         the parameter.
-    - `shape`: the shape of an array of numbers; `None` for a size that is free.
+    - `shape`: the shape of an array of numbers; `None` for a size that is free, but
+        not 0.
     - `optional`: whether `None` is allowed.
     - `finite`: whether infinity is refused.
 

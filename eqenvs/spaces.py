@@ -7,7 +7,7 @@ parameters and be batched with them.
 
 import functools as ft
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -95,9 +95,15 @@ def hold_scalars(value: PyTree[Any]) -> PyTree[Any]:
         return value
     if isinstance(value, _SCALAR_TYPES):
         return _Scalar(_as_numpy(value))
-    return jax.tree.map(
-        lambda x: hold_scalars(x) if isinstance(x, _SCALAR_TYPES) else x, value
-    )
+
+    def hold(x: Any) -> Any:
+        if isinstance(x, _SCALAR_TYPES):
+            return hold_scalars(x)
+        if not isinstance(x, jax.Array | np.ndarray | Hashable):
+            raise TypeError(f"an action must be an array, or arrays; got {x!r}.")
+        return x
+
+    return jax.tree.map(hold, value)
 
 
 _SCALAR_TYPES = (bool, int, float, np.generic)
@@ -292,8 +298,6 @@ class MultiDiscrete(AbstractSpace):
         `TypeError` or `ValueError` if `nvec` is not that.
         """
         allowed = "MultiDiscrete.nvec must be a sequence of positive integers"
-        if isinstance(nvec, jax.Array) and not isinstance(nvec, jax.core.Tracer):
-            nvec = np.asarray(nvec)
         is_vector = isinstance(nvec, np.ndarray) and nvec.ndim == 1
         if not is_vector and not isinstance(nvec, tuple | list):
             raise TypeError(f"{allowed}; got {nvec!r}.")
@@ -477,8 +481,8 @@ class Box(AbstractSpace):
 def _box_dtype(dtype: Any) -> np.dtype:
     allowed = "Box.dtype must be a boolean, integer or floating-point dtype"
     try:
-        canonical = jax.dtypes.canonicalize_dtype(dtype)
-    except TypeError:
+        canonical = jax.dtypes.canonicalize_dtype(np.dtype(dtype))
+    except (TypeError, ValueError):
         raise TypeError(f"{allowed}; got {dtype!r}.") from None
     if np.dtype(canonical).kind not in "biuf" and canonical != jnp.bfloat16:
         raise TypeError(f"{allowed}; got {canonical}.")

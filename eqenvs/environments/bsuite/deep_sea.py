@@ -116,6 +116,8 @@ class DeepSea(
         unscaled_move_cost: ArrayLike = 0.01,
         max_steps: ArrayLike | None = None,
     ):
+        if action_mapping is not None:
+            action_mapping = converted(DeepSea, "action_mapping", action_mapping)
         if size is None:
             given = np.shape(cast(Any, action_mapping))  # () if there is no mapping
             size = given[0] if given else 8

@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
+from ..._parametric import converted
 from ...fields import integer, real, time_limit
 from ...random import below
 from ...rendering import Disc, Scene, Segment, Text
@@ -89,6 +90,11 @@ class DiscountingChain(
         episode_length: ArrayLike = 100,
         max_steps: ArrayLike = 100,
     ):
+        reward_timesteps = converted(
+            DiscountingChain, "reward_timesteps", reward_timesteps
+        )
+        if rewards is not None:
+            rewards = converted(DiscountingChain, "rewards", rewards)
         num_chains = int(np.size(cast(Any, reward_timesteps)))
         chosen = choose_mapping(
             "DiscountingChain",

@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int32, Key, Num
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
+from ..._parametric import converted
 from ...fields import AbstractParameter, integer, time_limit
 from ...random import below
 from ...rendering import Cells, Rectangle, Scene, Text
@@ -119,10 +120,16 @@ class MNISTBandit(
         *,
         max_steps: ArrayLike = 1,
     ):
+        max_steps = converted(MNISTBandit, "max_steps", max_steps)
         if images is None and labels is None:
             images, labels = _read(None, "train", 1.0, signed=True)
         if images is None or labels is None:
-            raise TypeError("MNISTBandit takes both images and labels, or neither.")
+            given = "labels" if images is None else "images"
+            raise TypeError(
+                f"MNISTBandit takes both images and labels, or neither; got {given}."
+            )
+        images = converted(MNISTBandit, "images", images)
+        labels = converted(MNISTBandit, "labels", labels)
         images_shape = np.shape(cast(Any, images))
         labels_shape = np.shape(cast(Any, labels))
         if labels_shape != images_shape[:1]:
