@@ -251,10 +251,12 @@ class Discrete(AbstractSpace):
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The shape of an element."""
         return ()
 
     @property
     def dtype(self) -> np.dtype:
+        """The dtype of an element."""
         return np.dtype(np.int32)
 
     def sample(self, key: Key[Array, ""]) -> Int32[Array, ""]:
@@ -309,10 +311,12 @@ class MultiDiscrete(AbstractSpace):
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The shape of an element."""
         return (len(self.nvec),)
 
     @property
     def dtype(self) -> np.dtype:
+        """The dtype of an element."""
         return np.dtype(np.int32)
 
     def sample(self, key: Key[Array, ""]) -> Int32[Array, " entries"]:
@@ -381,10 +385,12 @@ class Box(AbstractSpace):
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The shape of an element."""
         return self.low.shape
 
     @property
     def dtype(self) -> np.dtype:
+        """The dtype of an element."""
         return self.low.dtype
 
     def sample(self, key: Key[Array, ""]) -> Shaped[Array, "..."]:

@@ -54,6 +54,7 @@ def unchecked():
 _NOT_QUICK = {
     "environments",
     "test_benchmarks.py",
+    "test_code.py",
     "test_cost.py",
     "test_examples.py",
     "test_recorded.py",

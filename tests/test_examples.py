@@ -34,23 +34,3 @@ def test_demo(tmp_path):
     curve = tmp_path / "learning_curve.png"
     assert str(curve) in output
     assert curve.read_bytes().startswith(b"\x89PNG")
-
-
-def code_blocks(path):
-    """The Python blocks of a page, joined: a page is read from the top."""
-    lines, blocks, inside = path.read_text().splitlines(), [], False
-    for line in lines:
-        if line.strip() == "```python":
-            inside = True
-        elif line.strip() == "```":
-            inside = False
-        elif inside:
-            blocks.append(line)
-    return "\n".join(blocks)
-
-
-@pytest.mark.parametrize("page", ["README.md", "docs/getting_started.md"])
-def test_the_code_on_a_page_runs(page, tmp_path):
-    code = code_blocks(ROOT / page)
-    assert "import" in code
-    run("-c", code, cwd=tmp_path)

@@ -34,6 +34,7 @@ class GymnaxParams(eqx.Module):
 
     @property
     def max_steps_in_episode(self) -> Int32[Array, "..."]:
+        """gymnax's name for `max_steps`."""
         return self.env.max_steps
 
     def __getattr__(self, name: str) -> Any:
@@ -112,6 +113,7 @@ class GymnaxEnvironment(Environment):
 
     @property
     def default_params(self) -> Any:
+        """The parameters of the environment that was adapted."""
         return GymnaxParams(self._env)
 
     def _params(self, params: Any) -> AbstractEnvironment:

@@ -113,6 +113,7 @@ _RECORD, _LEARNER, _METRICS, _ARRAYS = (
 
 
 def read_record(folder: pathlib.Path) -> dict[str, Any]:
+    """What the `run.json` of a folder says."""
     path = folder / _RECORD
     if not path.is_file():
         raise FileNotFoundError(
@@ -154,6 +155,7 @@ def _is_of_version_0_1(record: Any) -> bool:
 def read_configs(
     folder: pathlib.Path, record: dict[str, Any]
 ) -> tuple[AbstractEnvironment, AbstractAlgorithm]:
+    """The environment and the algorithm that a folder and its `run.json` describe."""
     arrays = {}
     if (folder / _ARRAYS).is_file():
         try:
@@ -318,6 +320,7 @@ def _say(leaf: list[Any]) -> str:
 
 
 def read_metrics(folder: pathlib.Path, num_updates: int) -> dict[str, np.ndarray]:
+    """The metrics of the first `num_updates` updates of a run."""
     path = folder / _METRICS
     try:
         with path.open(newline="") as file:

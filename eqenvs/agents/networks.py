@@ -154,6 +154,7 @@ class Constants(eqx.Module):
 
     @property
     def value(self) -> Float[Array, "..."]:
+        """The numbers as floating-point numbers."""
         return jax.lax.bitcast_convert_type(self.bits, self.dtype)
 
 

@@ -1,0 +1,54 @@
+"""Shows a class of described fields with the signature and docstring it has at run
+time: both are made from its fields."""
+
+import dataclasses
+import importlib
+import inspect
+import pathlib
+import sys
+from typing import Any
+
+import griffe
+
+
+ROOT = pathlib.Path(__file__).parents[2]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+
+class Described(griffe.Extension):
+    def on_class(self, *, cls: griffe.Class, **_: Any) -> None:
+        module = cls.module.path
+        if not module.startswith("eqenvs"):
+            return
+        try:
+            found = getattr(importlib.import_module(module), cls.name, None)
+        except ImportError:  # an optional package is missing
+            return
+        from eqenvs._parametric import AbstractParametric, described_fields
+
+        if not isinstance(found, type) or not issubclass(found, AbstractParametric):
+            return
+        doc = inspect.cleandoc(found.__doc__ or "")
+        cls.docstring = griffe.Docstring(doc, parent=cls)
+        if "__init__" in cls.members:
+            return
+        is_final = dataclasses.is_dataclass(found) and not inspect.isabstract(found)
+        fields = described_fields(found) if is_final else {}
+        parameters = [
+            griffe.Parameter("self", kind=griffe.ParameterKind.positional_or_keyword)
+        ]
+        for name, field in fields.items():
+            parameters.append(
+                griffe.Parameter(
+                    name,
+                    kind=griffe.ParameterKind.positional_or_keyword,
+                    default=field.default_text or None,
+                )
+            )
+        cls.set_member(
+            "__init__",
+            griffe.Function(
+                "__init__", parameters=griffe.Parameters(*parameters), parent=cls
+            ),
+        )

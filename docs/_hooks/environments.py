@@ -1,0 +1,617 @@
+"""Makes a page for every registered environment, the gallery, and the picture wall.
+
+Everything on these pages is written somewhere else: in the docstrings of an
+environment's class and module, in its described fields, in its facts, in
+`docs/fidelity.md` and in `benchmarks/results/results.json`.
+"""
+
+import dataclasses
+import functools as ft
+import html
+import inspect
+import json
+import pathlib
+import re
+import sys
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.random as jr
+import numpy as np
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+import eqenvs  # noqa: E402
+from eqenvs._parametric import described_fields  # noqa: E402
+
+
+PICTURES = ROOT / "docs" / "pictures"
+RESULTS = ROOT / "benchmarks" / "results" / "results.json"
+# Steps of random play before the picture is taken, so that something has happened.
+STEPS = {"classic control": 12, "MinAtar": 25, "arcade": 12, "mazes": 6}
+
+
+def on_config(config: MkDocsConfig) -> None:
+    families: dict[str, list[Any]] = {}
+    for page in pages():
+        families.setdefault(page.spec.family, []).append({page.id: page.path})
+    for entry in config.nav or []:
+        if "Environments" in entry:
+            entry["Environments"] += [
+                {title(family): entries} for family, entries in families.items()
+            ]
+
+
+def on_files(files: Files, config: MkDocsConfig) -> None:
+    for page in pages():
+        files.append(File.generated(config, page.path, content=page.markdown))
+        if page.svg is not None:
+            files.append(File.generated(config, page.picture, content=page.svg))
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    for name, make in (("gallery", gallery), ("wall", wall)):
+        marker = f"<!-- {name} -->"
+        if marker in markdown:
+            depth = "../" if name == "gallery" else ""
+            markdown = markdown.replace(marker, make(depth))
+    return markdown
+
+
+def title(family: str) -> str:
+    """A family's name as a heading."""
+    return family if family == "bsuite" else family[:1].upper() + family[1:]
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """The page of a registered environment."""
+
+    id: str
+
+    @property
+    def path(self) -> str:
+        return f"environments/{self.id}.md"
+
+    @property
+    def spec(self) -> eqenvs.EnvironmentSpec:
+        return eqenvs.spec(self.id)
+
+    @ft.cached_property
+    def cls(self) -> type:
+        factory = self.spec.factory
+        return factory if isinstance(factory, type) else type(self.env)
+
+    @ft.cached_property
+    def env(self) -> Any:
+        if "images" in inspect.signature(self.spec.factory).parameters:
+            # Those of its data set would be downloaded. One that is drawn here will do.
+            image = np.zeros((28, 28), np.uint8)
+            image[5:8, 8:21] = 255
+            for row in range(8, 24):
+                column = 20 - (row - 8) // 2
+                image[row, column - 1 : column + 2] = 255
+            return self.spec.make(images=image[None], labels=[7])
+        return self.spec.make()
+
+    # What is written elsewhere.
+
+    @property
+    def module_doc(self) -> list[str]:
+        """The paragraphs of the module's docstring."""
+        doc = inspect.cleandoc(sys.modules[self.cls.__module__].__doc__ or "")
+        return re.split(r"\n\s*\n", doc)
+
+    @property
+    def lead(self) -> str:
+        """What the environment is, in a sentence."""
+        _, _, text = " ".join(self.module_doc[0].split()).partition(": ")
+        return text[:1].upper() + text[1:] if text else self.spec.summary
+
+    @property
+    def source(self) -> str:
+        """Where it comes from, as a paragraph."""
+        text = self.module_doc[1] if len(self.module_doc) > 1 else ""
+        if text.rstrip().endswith(":"):
+            sentences = re.split(r"(?<=[.)]) (?=[A-Z])", " ".join(text.split()))
+            whole = [s for s in sentences if not s.endswith(":")]
+            text = " ".join(whole) or text.rstrip()[:-1] + "."
+        return text
+
+    @property
+    def rules(self) -> str:
+        """The rest of the module's docstring."""
+        return "\n\n".join(self.module_doc[2:])
+
+    @property
+    def sections(self) -> dict[str, str]:
+        """The sections of the class's docstring, by name; what precedes them is under
+        the empty name."""
+        doc = inspect.cleandoc(self.cls.__doc__ or "")
+        parts = re.split(r"^\*\*([A-Z][\w ]*):\*\*", doc, flags=re.MULTILINE)
+        sections = {"": parts[0].strip()}
+        for name, text in zip(parts[1::2], parts[2::2], strict=True):
+            text = text.strip()
+            sections[name] = text[:1].upper() + text[1:]
+        return sections
+
+    @property
+    def action_kind(self) -> str:
+        return kind(self.env.action_space, {"vector": "continuous"})
+
+    @property
+    def observation_kind(self) -> str:
+        return kind(self.env.observation_space, {})
+
+    # The picture.
+
+    @ft.cached_property
+    def recorded(self) -> str | None:
+        """A picture that was made before, if there is one."""
+        for suffix in ("webp", "gif", "svg", "png"):
+            if (PICTURES / f"{self.id}.{suffix}").exists():
+                return f"pictures/{self.id}.{suffix}"
+        return None
+
+    @ft.cached_property
+    def svg(self) -> str | None:
+        """The picture after a few random steps."""
+        if self.recorded is not None:
+            return None
+        _, state = self.env.reset(jr.key(0))
+        for key in jr.split(jr.key(1), STEPS.get(self.spec.family, 2)):
+            action = self.env.action_space.sample(key)
+            step = self.env.advance(key, state, action)
+            if step.terminated | step.truncated:
+                break
+            state = step.state
+        try:
+            scene = self.env.draw(state)
+        except NotImplementedError:
+            return None
+        return eqenvs.rendering.to_svg(square(jax.device_get(scene)), size=320)
+
+    @property
+    def picture(self) -> str | None:
+        """Where the picture is, from the root of the site."""
+        if self.recorded is not None:
+            return self.recorded
+        return f"pictures/{self.id}.svg" if self.svg is not None else None
+
+    @property
+    def alt(self) -> str:
+        return html.escape(f"{self.id}: {self.lead}", quote=True)
+
+    # The page.
+
+    @property
+    def markdown(self) -> str:
+        parts = [
+            self._front(),
+            f"# {self.id}",
+            *self._anchors(),
+            self.lead,
+            self._picture(),
+            self._facts(),
+            self._example(),
+            *self._process(),
+            self._parameters(),
+            self._rules(),
+            self._differences(),
+            self._speed(),
+            self._training(),
+            self._source(),
+            self._state(),
+        ]
+        return "\n\n".join(part for part in parts if part) + "\n"
+
+    def _front(self) -> str:
+        return f"---\ndescription: {json.dumps(f'{self.id}: {self.lead}')}\n---"
+
+    def _anchors(self) -> list[str]:
+        """The class's name leads here, on the first of its pages."""
+        if first_page(self.cls).id != self.id:
+            return []
+        names = [f"eqenvs.{self.cls.__name__}", qualified(self.cls)]
+        names = [n for n in names if hasattr_path(n)]
+        return ["\n".join(f"[](){{#{name}}}" for name in dict.fromkeys(names))]
+
+    def _picture(self) -> str:
+        if self.picture is None:
+            return ""
+        return (
+            f'<img class="env-picture" src="../../{self.picture}" alt="{self.alt}" '
+            f'loading="lazy">'
+        )
+
+    def _facts(self) -> str:
+        rows = [
+            ("Class", f"`{public_name(self.cls)}`"),
+            ("Family", title(self.spec.family)),
+            ("Actions", f"`{shown(self.env.action_space)}`"),
+            ("Observations", f"`{shown(self.env.observation_space)}`"),
+            ("Time limit", f"{int(self.env.max_steps):,} steps"),
+        ]
+        if self.spec.solved_return is not None:
+            rows.append(("Solved at a mean return of", f"{self.spec.solved_return:g}"))
+        if self.spec.parameters:
+            given = ", ".join(f"{k}={v!r}" for k, v in self.spec.parameters.items())
+            rows.append(("Set by this id", f"`{given}`"))
+        others = [p for p in pages() if p.cls is self.cls and p.id != self.id]
+        if others:
+            links = ", ".join(f"[{p.id}]({p.id}.md)" for p in others)
+            rows.append(("Also registered as", links))
+        return "\n".join(
+            ["| | |", "| --- | --- |", *(f"| {a} | {b} |" for a, b in rows)]
+        )
+
+    def _example(self) -> str:
+        return f'```python\nenv = eqenvs.make("{self.id}")\n```'
+
+    def _process(self) -> list[str]:
+        parts = []
+        intro = self.sections[""].partition("\n")[2].strip()
+        if intro:
+            parts.append(intro)
+        for name, text in self.sections.items():
+            if name not in ("", "Arguments", "Source", "Raises"):
+                parts.append(f"## {name}\n\n{text}")
+        return parts
+
+    def _parameters(self) -> str:
+        fields = described_fields(self.cls)
+        if not fields:
+            return ""
+        rows = ["| parameter | default | unit | range | meaning |"]
+        rows.append("| --- | --- | --- | --- | --- |")
+        for name, field in fields.items():
+            parameter = field.parameter
+            default = field.default_text
+            if name in self.spec.parameters:
+                default = repr(self.spec.parameters[name])
+            shown_default = f"`{default}`" if default else "required"
+            static = ' <span class="static">static</span>' if parameter.static else ""
+            rows.append(
+                f"| `{name}`{static} | {shown_default} | {parameter.unit} "
+                f"| {allowed(parameter)} | {parameter.description} |"
+            )
+        text = "\n".join(rows).replace(" |  |", " | |")
+        note = "Parameters are keyword arguments of the class and of `eqenvs.make`."
+        if any(field.parameter.static for field in fields.values()):
+            note += " Changing a *static* one recompiles; changing another does not."
+        return f"## Parameters\n\n{note}\n\n{text}"
+
+    def _rules(self) -> str:
+        return f"## Rules\n\n{linked(self.rules)}" if self.rules else ""
+
+    def _differences(self) -> str:
+        names = {p.id for p in pages() if p.cls is self.cls} | {self.cls.__name__}
+        anchor, rows = departures(self.spec.family, names)
+        where = "../fidelity.md" + (f"#{anchor}" if anchor else "")
+        parts = ["## Fidelity"]
+        if rows:
+            parts.append("Where gymnax 1.0.1 departs from the original:")
+            parts.append(
+                "| gymnax | the original, and here | what it changes |\n"
+                "| --- | --- | --- |\n"
+                + "\n".join(f"| {' | '.join(row)} |" for row in rows)
+            )
+        parts.append(
+            f"How it is compared with its original, and every deviation: "
+            f"[fidelity]({where})."
+        )
+        return "\n\n".join(parts)
+
+    def _speed(self) -> str:
+        found = results().get("throughput", {}).get(self.id)
+        if not found:
+            return ""
+        rate = found.get("steps_per_second", {}).get("vector")
+        times = found.get("times_gymnax", {}).get("vector")
+        machine = results().get("machine", {})
+        if rate is None:
+            return ""
+        text = (
+            f"{rate / 1e6:,.3g} million steps a second: {found['num_envs']:,} lanes of "
+            f"`VectorEnvironment` on {machine.get('cores', '?')} cores of an "
+            f"{machine.get('cpu', 'unknown CPU')}"
+        )
+        text += f", {times:.3g} times as fast as gymnax." if times else "."
+        return f"## Speed\n\n{text} [What was measured](../performance.md)."
+
+    def _training(self) -> str:
+        text = f"```\neqenvs info {self.id}\neqenvs train {self.id}\n```"
+        known = self.spec.training.get("ppo")
+        if known:
+            settings = ", ".join(
+                f"`{name}={value:,}`" if isinstance(value, int) else f"`{name}={value}`"
+                for name, value in known.items()
+            ).replace("`num_steps=", "`num_steps=")
+            text += f"\n\nSettings of PPO that `eqenvs train` uses here: {settings}."
+        return f"## Training\n\n{text}"
+
+    def _source(self) -> str:
+        text = f"## Source\n\n{linked(self.source)}"
+        entry = bibtex(self.source)
+        if entry:
+            text += f"\n\n```bibtex\n{entry}\n```"
+        return text
+
+    def _state(self) -> str:
+        name = f"{self.cls.__name__}State"
+        if first_page(self.cls).id != self.id or not hasattr_path(
+            f"{qualified(self.cls)}State"
+        ):
+            return ""
+        state = getattr(sys.modules[self.cls.__module__], name, None)
+        if state is None:
+            return ""
+        rows = "\n".join(
+            f"| `{field.name}` | `{annotation(field.type)}` |"
+            for field in dataclasses.fields(state)
+        )
+        doc = inspect.cleandoc(state.__doc__ or "")
+        return (
+            f"## State\n\n[](){{#{qualified(self.cls)}State}}\n\n"
+            f"`{qualified(self.cls)}State`: {doc[:1].lower() + doc[1:]}\n\n"
+            f"| field | type |\n| --- | --- |\n{rows}"
+        )
+
+
+@ft.cache
+def pages() -> tuple[Page, ...]:
+    """All pages, by family; families that are not named here come last."""
+    families = ["classic control", "MinAtar", "bsuite", "toy text", "bandits", "mazes"]
+
+    def place(page: Page) -> int:
+        family = page.spec.family
+        return families.index(family) if family in families else len(families)
+
+    return tuple(sorted((Page(id) for id in eqenvs.registered()), key=place))
+
+
+def first_page(cls: type) -> Page:
+    return next(page for page in pages() if page.cls is cls)
+
+
+def public_name(cls: type) -> str:
+    name = f"eqenvs.{cls.__name__}"
+    return name if getattr(eqenvs, cls.__name__, None) is cls else qualified(cls)
+
+
+def qualified(cls: type) -> str:
+    """`eqenvs.environments.classic_control.CartPole`"""
+    return f"{cls.__module__.rpartition('.')[0]}.{cls.__name__}"
+
+
+def hasattr_path(path: str) -> bool:
+    module, _, name = path.rpartition(".")
+    return hasattr(sys.modules.get(module), name)
+
+
+def square(scene: Any) -> Any:
+    """A scene whose view is a square, so that the pictures fit side by side."""
+    left, bottom, right, top = (float(edge) for edge in scene.view)
+    x, y, half = (
+        (left + right) / 2,
+        (bottom + top) / 2,
+        max(right - left, top - bottom) / 2,
+    )
+    view = np.array([x - half, y - half, x + half, y + half], np.float32)
+    return eqx.tree_at(lambda scene: scene.view, scene, view)
+
+
+def annotation(type_: Any) -> str:
+    text = type_ if isinstance(type_, str) else getattr(type_, "__name__", str(type_))
+    text = re.sub(r"\bjax\w*(\.\w+)*\.Array\b", "Array", text).replace("'", '"')
+    return text.replace("|", "\\|")
+
+
+def kind(space: Any, names: dict[str, str]) -> str:
+    """What kind of space it is, in a word."""
+    name = type(space).__name__.lower()
+    if name == "box":
+        rank = len(space.shape)
+        name = "vector" if rank == 1 else "number" if rank == 0 else "grid"
+    return names.get(name, name)
+
+
+def shown(space: Any) -> str:
+    """A space in one line."""
+    text = " ".join(repr(space).split())
+    text = re.sub(r"\[\s+", "[", re.sub(r"(\d)\s+,", r"\1,", text))
+    if len(text) > 60 and type(space).__name__ == "Box":
+        text = f"Box(shape={space.shape}, dtype={space.dtype})"
+    return text
+
+
+def allowed(parameter: Any) -> str:
+    """The values that are allowed, in short."""
+    text = parameter.allowed
+    text = re.sub(r"^(None or )?(a|an) (real number|integer)(, |$)", r"\1\3\4", text)
+    text = re.sub(r"^(None or )?real number(, )", r"\1", text)
+    text = text.replace("real number", "any number")
+    for words, sign in (
+        ("at least ", "≥ "),
+        ("at most ", "≤ "),
+        ("greater than ", "> "),
+    ):
+        text = text.replace(words, sign)
+    return text.replace("|", "\\|").replace("'", "`")
+
+
+def linked(text: str) -> str:
+    """Addresses as links."""
+    text = re.sub(r"(?<![<(\[`\"])(https?://[^\s)>\]]*[^\s)>\].,;:])", r"<\1>", text)
+    text = re.sub(r"\((https?://[^\s)>\]]*)\)", r"(<\1>)", text)
+    return re.sub(
+        r"arXiv:(\d{4}\.\d{4,5})", r"[arXiv:\1](https://arxiv.org/abs/\1)", text
+    )
+
+
+# Citations.
+
+
+def bibtex(source: str) -> str | None:
+    """The first work that a paragraph cites, as a BibTeX entry.
+
+    It reads `authors, "title" (venue, year, where)` and
+    `(authors, "title", venue year; where)`.
+    """
+    text = " ".join(source.split())
+    cited = re.search(
+        r'(?P<before>[^"]*?)(?:,|\'s thesis,) '
+        r'"(?P<title>[^"]+?),?" ?\(?(?P<where>[^()]*\b(?:19|20)\d\d\b[^()]*)',
+        text,
+    )
+    if cited is None:
+        return None
+    before = cited["before"]
+    start = max(
+        before.rfind(word) + len(word) if word in before else 0
+        for word in (" of ", " from ", " by ", "(")
+    )
+    authors = [
+        name.strip()
+        for name in re.split(r", | & ", before[start:].replace(" et al.", ", others"))
+        if name.strip()
+    ]
+    where = cited["where"]
+    year = re.search(r"\b(?:19|20)\d\d\b", re.sub(r"arXiv:\S+|https?://\S+", "", where))
+    if year is None or not authors:
+        return None
+    arxiv = re.search(r"(?:arXiv:|arxiv\.org/abs/)(\d{4}\.\d{4,5})", where)
+    doi = re.search(r"doi\.org/(\S+?)[,;)]?$", where)
+    venue = re.sub(r"arXiv:\S+|https?://\S+", "", where).replace(year[0], "")
+    venue = venue.strip(" ,;.")
+    is_thesis = "'s thesis" in text[: cited.start("title")]
+    is_journal = re.search(r"Transactions|Journal|Artificial Intelligence", venue)
+    if is_thesis:
+        entry, place = "phdthesis", "school"
+    elif is_journal:
+        entry, place = "article", "journal"
+    elif venue:
+        entry, place = "inproceedings", "booktitle"
+    else:
+        entry, place = "misc", "howpublished"
+    words = re.findall(r"[a-z]+", cited["title"].lower())
+    word = next(w for w in words if w not in ("a", "an", "the", "on"))
+    key = re.sub(r"\W", "", authors[0].split()[-1].lower()) + year[0] + word
+    values = {"author": " and ".join(authors), "title": cited["title"]}
+    if venue:
+        values[place] = venue
+    values["year"] = year[0]
+    if arxiv:
+        values |= {"eprint": arxiv[1], "archiveprefix": "arXiv"}
+    if doi:
+        values["doi"] = doi[1]
+    lines = ",\n".join(f"  {name} = {{{value}}}" for name, value in values.items())
+    return f"@{entry}{{{key},\n{lines}\n}}"
+
+
+# `docs/fidelity.md`
+
+
+@ft.cache
+def fidelity() -> dict[str, str]:
+    """The sections of the page, by heading."""
+    text = (ROOT / "docs" / "fidelity.md").read_text()
+    parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def departures(family: str, names: set[str]) -> tuple[str, list[list[str]]]:
+    """Where the page speaks of an environment: the anchor of a section, and the rows
+    of its table of gymnax's departures."""
+    found, rows = "", []
+    for heading, text in fidelity().items():
+        is_own = heading in names
+        if not is_own and not heading.lower().startswith(family.lower()):
+            continue
+        found = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        for line in text.splitlines():
+            cells = [cell.strip() for cell in line.strip().strip("|").split(" | ")]
+            if not line.startswith("|") or cells[0].startswith(("---", "gymnax")):
+                continue
+            if is_own and len(cells) == 3:
+                rows.append(cells)
+            elif len(cells) == 4 and cells[0] in {*names, "all", "both"}:
+                rows.append(cells[1:])
+    return found, rows
+
+
+@ft.cache
+def results() -> dict[str, Any]:
+    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+
+
+# All of them together.
+
+
+def gallery(root: str) -> str:
+    """Cards of all environments, with a search box and filters."""
+    cards = "\n".join(card(page, root) for page in pages())
+    selects = "\n".join(
+        select(name, label, values)
+        for name, label, values in (
+            ("family", "Family", [title(page.spec.family) for page in pages()]),
+            ("action", "Actions", [page.action_kind for page in pages()]),
+            ("observation", "Observations", [p.observation_kind for p in pages()]),
+        )
+    )
+    return (
+        '<form class="gallery-filters" role="search" id="gallery-filters">\n'
+        '<label class="gallery-search">Search<input type="search" name="search" '
+        'placeholder="pole, maze, MinAtar ..." autocomplete="off"></label>\n'
+        f"{selects}\n"
+        f'<output id="gallery-count">{len(pages())} environments</output>\n</form>\n'
+        f'<div class="gallery" id="gallery">\n{cards}\n</div>\n'
+        '<p id="gallery-empty" hidden>No environment matches.</p>'
+    )
+
+
+def select(name: str, label: str, values: list[str]) -> str:
+    options = "".join(
+        f"<option>{html.escape(v)}</option>" for v in dict.fromkeys(values)
+    )
+    return (
+        f'<label>{label}<select name="{name}"><option value="">all</option>'
+        f"{options}</select></label>"
+    )
+
+
+def card(page: Page, root: str) -> str:
+    picture = (
+        f'<img src="{root}{page.picture}" alt="" loading="lazy">'
+        if page.picture
+        else ""
+    )
+    words = f"{page.id} {page.cls.__name__} {page.lead} {page.spec.family}".lower()
+    return (
+        f'<a class="card" href="{root}environments/{page.id}/" '
+        f'data-family="{title(page.spec.family)}" data-action="{page.action_kind}" '
+        f'data-observation="{page.observation_kind}" '
+        f'data-words="{html.escape(words, quote=True)}">{picture}'
+        f"<strong>{page.id}</strong><span>{html.escape(plain(page.lead))}</span></a>"
+    )
+
+
+def plain(text: str) -> str:
+    return text.replace("`", "")
+
+
+def wall(root: str) -> str:
+    """The pictures of all environments."""
+    tiles = "\n".join(
+        f'<a href="{root}environments/{page.id}/" title="{page.id}">'
+        f'<img src="{root}{page.picture}" alt="{page.alt}" loading="lazy"></a>'
+        for page in pages()
+        if page.picture is not None and first_page(page.cls).id == page.id
+    )
+    return f'<div class="wall">\n{tiles}\n</div>' if tiles else ""

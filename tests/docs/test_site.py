@@ -1,0 +1,189 @@
+"""The site builds without a warning, and works in a browser with no other host."""
+
+import functools
+import http.server
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import threading
+
+import pytest
+
+import eqenvs
+
+
+ROOT = pathlib.Path(__file__).parents[2]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The built site: links and anchors are checked on the way."""
+    pytest.importorskip("mkdocs")
+    folder = tmp_path_factory.mktemp("site")
+    result = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return folder
+
+
+def test_every_environment_has_a_page(site):
+    gallery = (site / "environments" / "index.html").read_text()
+    for id in eqenvs.registered():
+        page = (site / "environments" / id / "index.html").read_text()
+        assert "<h1 id=" in page and id in page
+        assert f'href="../environments/{id}/"' in gallery
+
+
+def test_nothing_is_fetched_from_another_host(site):
+    fetched = re.compile(
+        r"<(?:script|img|iframe)[^>]+src=[\"']?(https?:)?//"
+        r"|<link[^>]+rel=[\"']?(?:stylesheet|preconnect|icon)[^>]+href=[\"']?https?://"
+    )
+    for page in site.rglob("*.html"):
+        assert fetched.search(page.read_text()) is None, page
+
+
+def test_a_page_for_language_models(site):
+    text = (site / "llms.txt").read_text()
+    assert "/environments/CartPole-v1/): CartPole-v1: A pole" in text
+    assert "class Drift(" in (site / "llms-full.txt").read_text()
+
+
+def test_the_reference_has_no_boilerplate(site):
+    for page in (site / "api").rglob("*.html"):
+        text = page.read_text()
+        assert "Alias for field number" not in text
+        assert "Built-in immutable sequence" not in text
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    handler = functools.partial(_Silent, directory=str(site))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+
+
+class _Silent(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("needs chromium")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=[1280, 390])
+def visit(request, chromium, address):
+    """Opens a page, and fails on errors in the console and on requests elsewhere."""
+    problems = []
+    page = chromium.new_page(viewport={"width": request.param, "height": 900})
+    page.on(
+        "console",
+        lambda message: (
+            problems.append(message.text)
+            if message.type in ("error", "warning")
+            else None
+        ),
+    )
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on(
+        "request",
+        lambda sent: (
+            None
+            if sent.url.startswith((address, "data:"))
+            else problems.append(sent.url)
+        ),
+    )
+
+    def go(path):
+        page.goto(address + path)
+        page.wait_for_load_state("networkidle")
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= request.param, f"{path} is {width} pixels wide"
+        return page
+
+    yield go
+    page.close()
+    assert problems == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "tutorials/own_environment/",
+        "environments/CartPole-v1/",
+        "environments/Breakout-MinAtar/",
+        "environments/FrozenLake-misc/",
+        "api/core/",
+    ],
+)
+def test_a_page_opens(visit, path):
+    page = visit(path)
+    assert page.locator("h1").first.is_visible()
+    broken = page.evaluate(
+        """[...document.images].filter(
+            (image) => image.loading !== "lazy" && !image.naturalWidth
+        ).length"""
+    )
+    assert broken == 0
+
+
+@pytest.mark.browser
+def test_the_gallery_filters(visit):
+    page = visit("environments/")
+    visible = page.locator("#gallery .card:visible")
+    assert visible.count() == len(eqenvs.registered())
+    page.select_option("select[name=family]", "MinAtar")
+    assert visible.count() == 5
+    page.fill("input[name=search]", "submarine")
+    assert visible.count() == 1
+    assert "Seaquest-MinAtar" in visible.inner_text()
+    assert page.locator("#gallery-count").inner_text() == "1 environment"
+    page.fill("input[name=search]", "no such thing")
+    assert visible.count() == 0
+    assert page.locator("#gallery-empty").is_visible()
+    page = visit("environments/?action=continuous")
+    names = page.locator("#gallery .card:visible strong").all_inner_texts()
+    assert "Pendulum-v1" in names and "CartPole-v1" not in names
+
+
+@pytest.mark.browser
+def test_the_search_finds(visit):
+    page = visit("")
+    if page.viewport_size["width"] < 960:
+        page.locator("label.md-header__button[for=__search]").click()
+    else:
+        page.locator("input.md-search__input").click()
+    page.get_by_text("Type to start searching").wait_for()
+    page.locator("input.md-search__input").press_sequentially("VectorEnvironment")
+    results = page.locator(".md-search-result__link")
+    results.first.wait_for()
+    assert any("VectorEnvironment" in text for text in results.all_inner_texts())
+
+
+def test_the_search_index_is_part_of_the_site(site):
+    index = json.loads((site / "search" / "search_index.json").read_text())
+    places = {entry["location"].partition("#")[0] for entry in index["docs"]}
+    assert {f"environments/{id}/" for id in eqenvs.registered()} <= places
