@@ -59,7 +59,11 @@ async function readRecording() {
       }
       return values;
     });
-    return { ...packed, index, scene, ends, numbers, returns };
+    const aspects = Array.from({ length: lanes }, (_, lane) => {
+      const [left, bottom, right, top] = scene(0, lane).view;
+      return Math.min(Math.max((right - left) / (top - bottom) || 1, 0.2), 6);
+    });
+    return { ...packed, index, scene, ends, numbers, returns, aspects };
   });
 }
 
@@ -127,8 +131,9 @@ function makePicture(group, lane) {
   const number = element("span", {});
   const holder = element("span", { class: "picture" }, canvas, badge);
   const caption = element("span", { class: "caption" }, label, number);
-  const [left, bottom, right, top] = group.scene(0, lane).view;
-  const aspect = Math.min(Math.max((right - left) / (top - bottom) || 1, 0.2), 6);
+  // In a grid, all pictures have the same shape.
+  const { aspects } = group;
+  const aspect = view.lane === null ? Math.min(...aspects) : aspects[lane];
   canvas.style.aspectRatio = aspect;
   const picture = { group, lane, canvas, badge, number, holder, caption, aspect, isVisible: true };
   pictures.push(picture);
@@ -259,8 +264,8 @@ function fitStage() {
   let used = 0;
   for (const { holder, caption, aspect } of pictures) {
     const height = available - caption.offsetHeight - 4;
-    const widest = isNarrow() ? Infinity : Math.max(height, 120) * aspect;
-    holder.parentElement.style.width = `min(100%, ${widest}px)`;
+    const widest = `min(100%, ${Math.max(height, 120) * aspect}px)`;
+    holder.parentElement.style.width = isNarrow() ? "100%" : widest;
     used = Math.max(used, holder.parentElement.offsetHeight);
   }
   const plots = document.querySelector(".charts");
