@@ -80,3 +80,22 @@ def pytest_collection_modifyitems(items):
         )
         if not is_left_out:
             item.add_marker(pytest.mark.quick)
+
+
+def pytest_runtest_teardown(item, nextitem):
+    """Drops compiled programs that no later test of this worker uses: they would take
+    gigabytes in the end."""
+    if nextitem is None or _group(nextitem) != _group(item):
+        jax.clear_caches()
+
+
+def _group(item):
+    return item.get_closest_marker("xdist_group").args[0]
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Prints the notes of tests that passed, which `record_property` collected."""
+    for report in terminalreporter.stats.get("passed", []):
+        for name, text in report.user_properties:
+            if name == "note":
+                terminalreporter.write_line(text)

@@ -8,13 +8,13 @@ every registered environment. They are counted, not timed: two runs with the sam
 versions of JAX and of eqenvs give the same numbers, however busy the machine is.
 `test_cost.py` compares them with those of the code as it is.
 
-**When to record anew.** When a step is meant to cost what it costs now: it has become
+**When to record again.** When a step is meant to cost what it costs now: it has become
 cheaper, an environment is new, a missing rule or output was added, or the versions of
 JAX in `constraints.txt` have changed (then without other changes, so that the new
 numbers are those of the old code). Commit the file together with the change. **When
 not to.** When a figure has risen and nobody knows why: find out first.
 
-Without arguments all is recorded anew; with some ids, only theirs.
+Without arguments, all is recorded again; with some ids, only theirs.
 """
 
 import argparse
