@@ -5,6 +5,7 @@ import dataclasses
 import importlib
 import inspect
 import pathlib
+import re
 import sys
 from typing import Any
 
@@ -12,8 +13,27 @@ import griffe
 
 
 ROOT = pathlib.Path(__file__).parents[2]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
+for folder in (ROOT, ROOT / "docs" / "_hooks"):
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+
+
+def table(fields: dict[str, Any]) -> str:
+    """Described fields as a table."""
+    # It is written for the environments' pages too.
+    from environments import allowed
+
+    rows = ["| name | default | range | meaning |", "| --- | --- | --- | --- |"]
+    for name, field in fields.items():
+        parameter = field.parameter
+        default = f"`{field.default_text}`" if field.default_text else "required"
+        unit = f" Unit: {parameter.unit}." if parameter.unit else ""
+        static = ' <span class="static">static</span>' if parameter.static else ""
+        rows.append(
+            f"| `{name}`{static} | {default} | {allowed(parameter)} "
+            f"| {parameter.description}{unit} |"
+        )
+    return "\n".join(rows)
 
 
 class Described(griffe.Extension):
@@ -30,6 +50,11 @@ class Described(griffe.Extension):
         if not isinstance(found, type) or not issubclass(found, AbstractParametric):
             return
         doc = inspect.cleandoc(found.__doc__ or "")
+        before, heading, after = doc.partition("**Arguments:**\n\n")
+        all_fields = described_fields(found) if dataclasses.is_dataclass(found) else {}
+        items = re.findall(r"^- `(\w+)`:", after, flags=re.MULTILINE)
+        if heading and items == list(all_fields) and after.startswith("- "):
+            doc = before + heading + table(all_fields)
         cls.docstring = griffe.Docstring(doc, parent=cls)
         if "__init__" in cls.members:
             return

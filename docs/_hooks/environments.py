@@ -34,6 +34,7 @@ from eqenvs._parametric import described_fields  # noqa: E402
 PICTURES = ROOT / "docs" / "pictures"
 RESULTS = ROOT / "benchmarks" / "results" / "results.json"
 # Steps of random play before the picture is taken, so that something has happened.
+NUM_STEPS = 150
 STEPS = {"classic control": 12, "MinAtar": 25, "arcade": 12, "mazes": 6}
 
 
@@ -53,6 +54,9 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
         files.append(File.generated(config, page.path, content=page.markdown))
         if page.svg is not None:
             files.append(File.generated(config, page.picture, content=page.svg))
+        if page.viewer is not None:
+            path = f"viewers/{page.id}.html"
+            files.append(File.generated(config, path, content=page.viewer))
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -160,22 +164,38 @@ class Page:
         return None
 
     @ft.cached_property
-    def svg(self) -> str | None:
-        """The picture after a few random steps."""
-        if self.recorded is not None:
-            return None
+    def play(self) -> Any:
+        """Four lanes of a random policy; `None` if the environment has no picture."""
         _, state = self.env.reset(jr.key(0))
-        for key in jr.split(jr.key(1), STEPS.get(self.spec.family, 2)):
-            action = self.env.action_space.sample(key)
-            step = self.env.advance(key, state, action)
-            if step.terminated | step.truncated:
-                break
-            state = step.state
         try:
-            scene = self.env.draw(state)
+            jax.eval_shape(self.env.draw, state)
         except NotImplementedError:
             return None
+        return eqenvs.rollout(
+            self.env, None, 0, num_steps=NUM_STEPS, num_envs=4, states=True
+        )
+
+    @ft.cached_property
+    def svg(self) -> str | None:
+        """The picture after a few random steps."""
+        if self.recorded is not None or self.play is None:
+            return None
+        time = STEPS.get(self.spec.family, 2)
+        states = self.play.trajectory.state
+        scene = self.env.draw(jax.tree.map(lambda x: x[time, 0], states))
         return eqenvs.rendering.to_svg(square(jax.device_get(scene)), size=320)
+
+    @ft.cached_property
+    def viewer(self) -> str | None:
+        """A page that plays it."""
+        if self.play is None:
+            return None
+        return eqenvs.rendering.Viewer(
+            self.env,
+            self.play,
+            title=self.id,
+            frames_per_second=self.spec.frames_per_second,
+        ).to_html()
 
     @property
     def picture(self) -> str | None:
@@ -197,11 +217,11 @@ class Page:
             f"# {self.id}",
             *self._anchors(),
             self.lead,
-            self._picture(),
-            self._facts(),
+            self._head(),
             self._example(),
             *self._process(),
             self._parameters(),
+            self._watch(),
             self._rules(),
             self._differences(),
             self._speed(),
@@ -222,12 +242,27 @@ class Page:
         names = [n for n in names if hasattr_path(n)]
         return ["\n".join(f"[](){{#{name}}}" for name in dict.fromkeys(names))]
 
-    def _picture(self) -> str:
+    def _head(self) -> str:
+        """The facts, and the picture beside them."""
         if self.picture is None:
+            return self._facts()
+        picture = (
+            f'<img class="env-picture" src="../../{self.picture}" alt="{self.alt}">'
+        )
+        return (
+            '<div class="env-head" markdown>\n\n<div markdown>\n\n'
+            f"{self._facts()}\n\n</div>\n\n{picture}\n\n</div>"
+        )
+
+    def _watch(self) -> str:
+        if self.viewer is None:
             return ""
         return (
-            f'<img class="env-picture" src="../../{self.picture}" alt="{self.alt}" '
-            f'loading="lazy">'
+            "## Watch\n\n"
+            f'<iframe class="viewer" src="../../viewers/{self.id}.html" '
+            f'title="Viewer of {self.id}" loading="lazy"></iframe>\n\n'
+            "Four lanes of a random policy, in the viewer that "
+            "[`eqenvs.rendering.Viewer`][] makes of any rollout."
         )
 
     def _facts(self) -> str:
@@ -236,7 +271,7 @@ class Page:
             ("Family", title(self.spec.family)),
             ("Actions", f"`{shown(self.env.action_space)}`"),
             ("Observations", f"`{shown(self.env.observation_space)}`"),
-            ("Time limit", f"{int(self.env.max_steps):,} steps"),
+            ("Time limit", number_of(int(self.env.max_steps), "step")),
         ]
         if self.spec.solved_return is not None:
             rows.append(("Solved at a mean return of", f"{self.spec.solved_return:g}"))
@@ -378,6 +413,10 @@ def pages() -> tuple[Page, ...]:
 
 def first_page(cls: type) -> Page:
     return next(page for page in pages() if page.cls is cls)
+
+
+def number_of(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def public_name(cls: type) -> str:
