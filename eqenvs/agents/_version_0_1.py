@@ -4,7 +4,11 @@ import pathlib
 from typing import Any
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
+from jaxtyping import PyTree
 
 from .._registry import make
 from .checkpoint import Run
@@ -44,12 +48,10 @@ def load(folder: pathlib.Path, record: dict[str, Any]) -> Run:
         torso="mlp",
         key=jr.key(0),
     )
-    # The arrays in the order of that version, which held the bounds of the spaces too.
     weights = (agent.actor.layers, agent.critic.layers, agent.log_std)
-    like = (weights, env.action_space, env.observation_space)
     try:
-        weights, *_ = eqx.tree_deserialise_leaves(path, like)
-    except Exception as error:
+        weights = _read(path, weights, (env.action_space, env.observation_space))
+    except (ValueError, OSError, EOFError) as error:
         raise ValueError(
             f"{path} is damaged, or does not fit {folder / 'run.json'}: {error}"
         ) from None
@@ -60,3 +62,22 @@ def load(folder: pathlib.Path, record: dict[str, Any]) -> Run:
         is_leaf=lambda x: x is None,
     )
     return Run(env, ppo, agent, {}, None, record)
+
+
+def _read(path: pathlib.Path, weights: PyTree, bounds: PyTree) -> PyTree:
+    """The weights in a file, in today's precision; the bounds of the spaces follow."""
+
+    def read(like):
+        array = np.load(file, allow_pickle=False)
+        if array.shape != like.shape:
+            raise ValueError(
+                f"an array has the shape {array.shape} in place of {like.shape}."
+            )
+        return jnp.asarray(array, like.dtype)
+
+    with path.open("rb") as file:
+        weights = jax.tree.map(read, weights)
+        jax.tree.map(read, bounds)
+        if file.read(1):
+            raise ValueError("something follows the last array.")
+    return weights

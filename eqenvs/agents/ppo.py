@@ -299,7 +299,11 @@ def _improve(
             lambda weights: _loss(ppo, eqx.combine(weights, rest), minibatch),
             has_aux=True,
         )(weights)
-        direction, optimizer_state = _optimizer(ppo).update(gradient, optimizer_state)
+        # Optax needs implicit promotion, which a user may have forbidden.
+        with jax.numpy_dtype_promotion("standard"):
+            direction, optimizer_state = _optimizer(ppo).update(
+                gradient, optimizer_state
+            )
         weights = jax.tree.map(lambda w, d: w - step_size * d, weights, direction)
         return (weights, optimizer_state), losses
 

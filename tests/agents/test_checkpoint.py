@@ -328,8 +328,13 @@ def test_a_learner_of_another_run_is_refused(tmp_path):
         load(learner.parent)
 
 
-def test_the_other_precision_is_refused(a_run, x64):
-    with pytest.raises(ValueError, match=r"run\.json is of a run with 32-bit"):
+def test_the_other_precision_is_refused(a_run):
+    is_x64 = jax.config.jax_enable_x64
+    bits = 64 if is_x64 else 32
+    with (
+        jax.enable_x64(not is_x64),
+        pytest.raises(ValueError, match=rf"run\.json is of a run with {bits}-bit"),
+    ):
         load(a_run)
 
 
@@ -376,12 +381,12 @@ def test_it_is_saved_every_so_often(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["CartPole-v1", "Pendulum-v1"])
-def test_a_run_of_version_0_1_0_is_read(name):
+def test_a_run_of_version_0_1_0_is_read(name, either_precision):
     folder = pathlib.Path(__file__).parent / "version_0_1_0" / name
     run = load(folder)
     expected = json.loads((folder / "expected.json").read_text())
     assert run.learner is None and run.algorithm.hidden_width == 8
-    observations = jnp.asarray(expected["observations"])
+    observations = jnp.asarray(expected["observations"], float)
     actions = jax.vmap(run.agent.greedy, in_axes=(None, 0))(jr.key(0), observations)
     np.testing.assert_allclose(actions, expected["actions"], rtol=1e-5)
     values = jax.vmap(run.agent.value)(observations)
@@ -394,6 +399,11 @@ def test_damage_to_a_run_of_version_0_1_0_is_named(tmp_path):
     source = pathlib.Path(__file__).parent / "version_0_1_0" / "CartPole-v1"
     folder = copy_of(source, tmp_path)
     os.truncate(folder / "agent.eqx", 300)
+    with pytest.raises(ValueError, match=r"agent\.eqx is damaged"):
+        load(folder)
+    copy_of(source, folder)
+    with (folder / "agent.eqx").open("ab") as file:
+        file.write(b"x")
     with pytest.raises(ValueError, match=r"agent\.eqx is damaged"):
         load(folder)
     (folder / "agent.eqx").unlink()

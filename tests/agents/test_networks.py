@@ -86,6 +86,9 @@ def test_an_agent_is_compiled_by_jax_as_well():
     np.testing.assert_array_equal(
         jax.jit(agent)(key, jnp.ones(4)), agent(key, jnp.ones(4))
     )
+    np.testing.assert_array_equal(
+        jax.jit(agent.greedy)(key, jnp.ones(4)), agent.greedy(key, jnp.ones(4))
+    )
     assert agent == agent and agent != agent_of(CartPole())
 
 

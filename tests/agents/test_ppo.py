@@ -251,6 +251,13 @@ def test_mistakes(unchecked):
         PPO().train(CartPole(), 0, 0)
 
 
+def test_nothing_is_promoted_or_broadcast_implicitly():
+    ppo = PPO(**SMALL)
+    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
+        for env in (CartPole(), Pendulum()):
+            jax.eval_shape(lambda key, env=env: ppo.train(env, key, 64)[1:], jr.key(0))
+
+
 def test_both_precisions(either_precision):
     """One continuous and one image environment's worth of dtypes."""
     agent, metrics, _ = PPO(**SMALL).train(Pendulum(max_steps=5), 0, 64)
