@@ -148,7 +148,7 @@ def test_what_is_not_finite_ends_training(fails_in, monkeypatch):
 
 
 def test_a_diverging_ppo_is_stopped():
-    huge = float(jnp.finfo(float).max) ** 0.8
+    huge = float(jnp.finfo(jnp.zeros(()).dtype).max) ** 0.8
     ppo = PPO(reward_scale=huge, **SMALL)
     with pytest.raises(TrainingDiverged, match="PPO diverged") as error:
         ppo.train(ENV, 0, 10_000)
