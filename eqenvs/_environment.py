@@ -96,7 +96,7 @@ class TimeStep(NamedTuple, Generic[State, Observation]):
 
 
 class AbstractLoop(LoopBase, Generic[State, Action, Observation]):
-    """`reset`, `advance` and `step`, for whatever has a first state and a next one.
+    """`reset`, `advance` and `step`, for anything with a first state and a next one.
 
     [`eqenvs.AbstractEnvironment`][] is one lane of it, [`eqenvs.VectorEnvironment`][]
     is many.
@@ -150,9 +150,9 @@ class AbstractLoop(LoopBase, Generic[State, Action, Observation]):
     ) -> TimeStep[State, Observation]:
         """Takes one step and does not reset.
 
-        It is for whoever decides what happens at the end of an episode: a planner that
-        branches and returns, an evaluation of single episodes, another library's loop.
-        Going on from a terminal state is allowed and means nothing.
+        Use it to decide yourself what happens at the end of an episode: in a planner
+        that branches and returns, in an evaluation of single episodes, in another
+        library's loop. Stepping on from a terminal state is allowed, and meaningless.
 
         **Arguments:**
 
@@ -180,8 +180,8 @@ class AbstractLoop(LoopBase, Generic[State, Action, Observation]):
         - `key`: a JAX PRNG key, as for `reset`.
         - `state`: the state to move on from.
         - `action`: an element of `action_space`, as an array; a Python or NumPy
-            scalar will do where the space has a single number. An array outside the
-            space stands for the nearest element of it.
+            scalar is enough where the space has a single number. An array outside
+            the space stands for its nearest element.
 
         **Returns:**
 
@@ -276,7 +276,7 @@ class AbstractEnvironment(AbstractParametric, AbstractLoop[State, Action, Observ
 
         **Arguments:**
 
-        - `key`: a JAX PRNG key. What a transition draws from it must not include
+        - `key`: a JAX PRNG key. A transition must not use
             `jax.random.fold_in(key, 2**32 - 1)`, which belongs to the loop.
         - `state`: the state to move on from.
         - `action`: an element of `action_space`.
@@ -310,7 +310,7 @@ class AbstractEnvironment(AbstractParametric, AbstractLoop[State, Action, Observ
         """The set of observations."""
 
     def truncated(self, state: State) -> Bool[Array, ""]:
-        """Whether an episode that reaches `state` is cut off there.
+        """Whether an episode that reaches `state` is truncated there.
 
         **Arguments:**
 
@@ -325,8 +325,8 @@ class AbstractEnvironment(AbstractParametric, AbstractLoop[State, Action, Observ
     def next_initial_state(self, key: Key[Array, ""], last_state: State) -> State:
         """Draws the first state of an episode that follows another one.
 
-        Override it for what survives an episode: a task that is kept for several of
-        them, a curriculum, a counter.
+        Override it to keep something beyond the end of an episode: a task that lasts
+        for several episodes, a curriculum, a counter.
 
         **Arguments:**
 

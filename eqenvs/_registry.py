@@ -1,4 +1,4 @@
-"""Names for environments, and what is known of each: `make("CartPole-v1")`."""
+"""Names of environments, and what is known about each: `make("CartPole-v1")`."""
 
 import dataclasses
 import difflib
@@ -13,18 +13,18 @@ from ._parametric import unknown_parameter
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EnvironmentSpec:
-    """What is known of a registered environment.
+    """What is known about a registered environment.
 
     - `id`: its name, such as `"CartPole-v1"`.
     - `entry_point`: a class or function that returns it, or where to import that from,
         written `"package.module:Class"`.
-    - `family`: what it belongs to, such as `"classic control"`.
+    - `family`: the family it belongs to, such as `"classic control"`.
     - `parameters`: the parameters that distinguish it from other ids of the same class.
-    - `solved_return`: the mean return of an episode that counts as solved; `None` where
-        nobody has said.
+    - `solved_return`: the mean return of an episode that counts as solved; `None` if
+        there is no such number.
     - `training`: for each algorithm by name, such as `"ppo"`, the settings that are
         known to work; `"num_steps"` is how long to train.
-    - `frames_per_second`: how fast it is watched and played.
+    - `frames_per_second`: the speed at which it is watched and played.
     """
 
     id: str
@@ -97,7 +97,7 @@ _registry: dict[str, EnvironmentSpec] = {}
 def register(
     id: str, entry_point: str | Callable[..., AbstractEnvironment], **facts: Any
 ) -> None:
-    """Gives an environment a name that [`eqenvs.make`][] knows.
+    """Registers an environment under a name for [`eqenvs.make`][].
 
     ```python
     register("MyMaze-v0", MyMaze, family="mazes", solved_return=0.9)
@@ -108,13 +108,12 @@ def register(
     - `id`: the name, such as `"CartPole-v1"`.
     - `entry_point`: a class or function that returns an environment, or where to
         import it from, written `"package.module:Class"`.
-    - `**facts`: what else is known of it: the other fields of
-        [`eqenvs.EnvironmentSpec`][].
+    - `**facts`: the other fields of [`eqenvs.EnvironmentSpec`][].
 
     **Raises:**
 
-    `TypeError` if the entry point is neither, or a class that is no environment, or
-    there is no such fact; `ValueError` if the name is taken.
+    `TypeError` if the entry point is neither, or a class that is not an environment, or
+    there is no such field; `ValueError` if the name is taken.
     """
     if not isinstance(id, str) or not id:
         raise TypeError(f"an id must be a string that is not empty; got {id!r}.")
@@ -144,12 +143,12 @@ def register(
 
 
 def registered() -> tuple[str, ...]:
-    """The names that [`eqenvs.make`][] knows, in the order of their registration."""
+    """The names that [`eqenvs.make`][] accepts, in order of registration."""
     return tuple(_registry)
 
 
 def spec(id: str) -> EnvironmentSpec:
-    """What is known of an environment.
+    """What is known about an environment.
 
     **Arguments:**
 
@@ -161,7 +160,7 @@ def spec(id: str) -> EnvironmentSpec:
 
     **Raises:**
 
-    `ValueError` if there is no such id; the message has the nearest ones.
+    `ValueError` if there is no such id; the message suggests similar ones.
     """
     if not isinstance(id, str) or id not in _registry:
         close = difflib.get_close_matches(str(id), _registry, n=3, cutoff=0.4)

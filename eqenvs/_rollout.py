@@ -34,7 +34,7 @@ class Trajectory(NamedTuple):
     - `reward`: the reward.
     - `terminated`, `truncated`: whether, and how, the episode ended there.
     - `next_observation`: the observation that the transition led to. Where an episode
-        ended, this is the one that it ended on, not the first one of the next episode.
+        ended, this is the one it ended on, not the first one of the next episode.
     - `state`, `next_state`: the states of the two observations; `None` unless they were
         asked for.
     """
@@ -105,13 +105,13 @@ def rollout(
     - `policy`: a callable `policy(key, observation) -> action`; with an
         `initial_carry`, `policy(key, observation, carry) -> (action, carry)`. `None`
         plays uniformly random actions. If it is a pytree, such as an `equinox.Module`,
-        then changing its weights does not recompile.
+        changing its weights does not recompile.
     - `key`: a JAX PRNG key, or an integer to make one from by [`eqenvs.random.key`][].
-        If it is an array of keys, then every array of the result gets a leading axis
-        for them, and the part for each key is what that key alone gives.
-    - `num_steps`: how many steps to take; by default the time limit, `env.max_steps`.
-    - `num_envs`: how many lanes to play. If it is given, then arrays get an axis for
-        the lanes, after that of time.
+        If it is an array of keys, every array of the result gets a leading axis for
+        them, and each key gives what it would give alone.
+    - `num_steps`: number of steps; by default the time limit, `env.max_steps`.
+    - `num_envs`: number of lanes. If it is given, arrays get an axis for the lanes,
+        after that of time.
     - `initial_carry`: the carry that a recurrent policy starts an episode with.
     - `store`: whether to return the trajectory.
     - `states`: whether the trajectory has the states too, for example to draw them.
@@ -122,7 +122,7 @@ def rollout(
 
     **Raises:**
 
-    `TypeError` or `ValueError` if an argument is not what is said above.
+    `TypeError` or `ValueError` if an argument is not as described above.
     """
     _check_environment(env)
     _check_policy(policy, initial_carry)
@@ -211,14 +211,14 @@ def evaluate(
 ) -> Evaluation:
     """Plays a number of complete episodes.
 
-    Every lane plays one episode, so that short episodes do not count for more than long
-    ones; it takes as many steps as the longest.
+    Every lane plays one episode, so short episodes do not count for more than long
+    ones. It takes as many steps as the longest episode.
 
     **Arguments:**
 
     - `env`, `policy`, `initial_carry`: as in [`eqenvs.rollout`][].
     - `key`: a JAX PRNG key, or an integer to make one from by [`eqenvs.random.key`][].
-    - `num_episodes`: how many episodes to play.
+    - `num_episodes`: number of episodes.
 
     **Returns:**
 
@@ -226,7 +226,7 @@ def evaluate(
 
     **Raises:**
 
-    `TypeError` or `ValueError` if an argument is not what is said above;
+    `TypeError` or `ValueError` if an argument is not as described above;
     `RuntimeError` if an episode did not end within `env.max_steps` steps, as when a
     transition forgets to count `time`. (Under `jax.jit`, its return is not a number.)
     """
@@ -343,7 +343,7 @@ class _Player(eqx.Module):
 
 def _where(pred: Bool[Array, " num_envs"], on_true: PyTree, on_false: PyTree) -> PyTree:
     """`jnp.where`, leaf by leaf and lane by lane. A leaf of `on_true` may be that of
-    one lane, which stands for all."""
+    one lane, which then applies to all."""
 
     def where(x: Any, y: Any) -> Any:
         return jax.vmap(jax.lax.select)(pred, jnp.broadcast_to(x, y.shape), y)

@@ -40,8 +40,8 @@ class VectorEnvironment(AbstractLoop[State, Action, Observation]):
 
     and likewise for `reset` and `advance`: every leaf of what goes in and comes out has
     a leading axis of size `num_envs`, but there is one key. It is faster than
-    `jax.vmap(env.step)`: initial states are drawn for the lanes whose episode ended,
-    not for all of them, and keys are derived only where something is drawn from them.
+    `jax.vmap(env.step)`: initial states are drawn only for lanes whose episode ended,
+    and keys are derived only where they are used.
     """
 
     env: AbstractEnvironment[State, Action, Observation]
@@ -52,15 +52,15 @@ class VectorEnvironment(AbstractLoop[State, Action, Observation]):
     ):
         """**Arguments:**
 
-        - `env`: an environment. Each of its leaves may have one more leading axis, of
-            size `num_envs`, for a different parameter in every lane: all of them as
+        - `env`: an environment. Each of its leaves may have an extra leading axis of
+            size `num_envs`, for a different value in every lane: all of them as
             `equinox.filter_vmap` makes it, or some as in
             `eqx.tree_at(lambda env: env.gravity, env, gravities)`.
         - `num_envs`: the number of lanes, at least 1.
 
         **Raises:**
 
-        `TypeError` or `ValueError` if an argument is not what is said above; the
+        `TypeError` or `ValueError` if an argument is not as described above; the
         message names the leaf.
         """
         if not isinstance(env, AbstractEnvironment):
@@ -72,7 +72,7 @@ class VectorEnvironment(AbstractLoop[State, Action, Observation]):
 
     @property
     def is_batched(self) -> bool:
-        """Whether the lanes have parameters of their own."""
+        """Whether parameters differ between lanes."""
         return is_batched(self._axes)
 
     @property

@@ -34,12 +34,12 @@ from jaxtyping import ArrayLike
 class AbstractParameter:
     """The description of a field, which is also the field's converter.
 
-    Subclass it for a kind of field that is not here: `allowed` says in words what
-    values are allowed, and calling the description with a value checks and converts it.
+    Subclass it for another kind of field: `allowed` says in words which values are
+    allowed, and calling the description with a value checks and converts it.
 
     - `description`: what the parameter means, as a sentence.
     - `unit`: its unit; empty if it has none.
-    - `name`: how error messages call it: `"Pendulum.gravity"`. Set for each class that
+    - `name`: its name in error messages: `"Pendulum.gravity"`. Set for each class that
         has the field.
     - `static`: whether the field is static.
     - `rank`: the number of axes of the array that is stored; `None` if the field is
@@ -78,7 +78,7 @@ class AbstractParameter:
 
         **Returns:**
 
-        What stands behind the `=` of a field's declaration.
+        What to write after the `=` of a field's declaration.
         """
         if default is dataclasses.MISSING:
             return eqx.field(converter=self, static=self.static)
@@ -335,8 +335,8 @@ def real(
     - `description`: what the parameter means, as a sentence.
     - `unit`: its unit, such as `"m/s²"`.
     - `minimum`, `maximum`: the smallest and the largest number allowed.
-    - `above`: a number that the parameter must exceed; 0 where the dynamics divide by
-        the parameter.
+    - `above`: a number that the parameter must exceed, such as 0 if the dynamics divide
+        by it.
     - `shape`: the shape of an array of numbers; `None` for a size that is free, but
         not 0.
     - `optional`: whether `None` is allowed.

@@ -46,7 +46,7 @@ class AbstractSpace(AbstractValue):
     def check(self, value: PyTree[Any], name: str = "value") -> PyTree[Array]:
         """Checks the structure, the shape and the kind of dtype of `value`.
 
-        The numbers themselves are not looked at, so this works inside `jax.jit`.
+        The values are not checked, so this works inside `jax.jit`.
 
         **Arguments:**
 
@@ -72,8 +72,7 @@ class AbstractSpace(AbstractValue):
 
         **Returns:**
 
-        An element of the space, entry by entry the nearest; not a number where `value`
-        is none.
+        The nearest element, entry by entry; NaN where `value` is NaN.
         """
         raise NotImplementedError
 
@@ -89,7 +88,7 @@ def hold_scalars(value: PyTree[Any]) -> PyTree[Any]:
 
     What this returns can cross the boundary of `eqx.filter_jit` without a compilation
     for every number, and can then be given to [`eqenvs.spaces.AbstractSpace.check`][],
-    which is more generous towards a scalar than towards an array.
+    which accepts more scalars than arrays.
     """
     if isinstance(value, jax.Array | np.ndarray):
         return value
@@ -124,8 +123,8 @@ def _as_numpy(value: Any) -> np.ndarray:
 def check_scalars(env: Any, action: Any) -> None:
     """Raises if `action` is a number outside a space of integers.
 
-    Only Python and NumPy numbers are looked at: those of an array on a device would
-    have to be waited for.
+    Only Python and NumPy numbers are checked. Checking an array on a device would mean
+    waiting for it.
 
     **Arguments:**
 
@@ -297,7 +296,7 @@ class MultiDiscrete(AbstractSpace):
 
         **Raises:**
 
-        `TypeError` or `ValueError` if `nvec` is not that.
+        `TypeError` or `ValueError` if `nvec` is anything else.
         """
         allowed = "MultiDiscrete.nvec must be a sequence of positive integers"
         is_vector = isinstance(nvec, np.ndarray) and nvec.ndim == 1
@@ -370,7 +369,7 @@ class Box(AbstractSpace):
 
         **Raises:**
 
-        `TypeError` or `ValueError` if an argument is not what is said above, or a bound
+        `TypeError` or `ValueError` if an argument is not as described above, or a bound
         is NaN, or is no integer that the dtype has where it has integers. The bounds of
         a Box that is made while a program is traced are not known, and not looked at.
         """
@@ -590,7 +589,7 @@ class Tuple(AbstractSpace):
 
         **Raises:**
 
-        `TypeError` if `spaces` is not that.
+        `TypeError` if `spaces` is anything else.
         """
         if not isinstance(spaces, Sequence) or isinstance(spaces, str):
             raise TypeError(
@@ -638,7 +637,7 @@ class Dict(AbstractSpace):
 
         **Raises:**
 
-        `TypeError` if `spaces` is not that.
+        `TypeError` if `spaces` is anything else.
         """
         if not isinstance(spaces, Mapping):
             raise TypeError(
@@ -782,7 +781,7 @@ def batch(
 
 
 def hull(space: AbstractSpace) -> AbstractSpace:
-    """The smallest space that has all elements of several spaces.
+    """The smallest space that contains all elements of several spaces.
 
     **Arguments:**
 

@@ -126,7 +126,7 @@ def to_gymnasium(
 
     **Raises:**
 
-    `TypeError` if `env` is no environment; `ValueError` if there is no such mode.
+    `TypeError` if `env` is not an environment; `ValueError` if there is no such mode.
     """
     return GymnasiumEnvironment(env, render_mode, render_size)
 
@@ -232,7 +232,7 @@ def to_gymnasium_vector(
 
     **Raises:**
 
-    `TypeError` or `ValueError` if an argument is not what is said above.
+    `TypeError` or `ValueError` if an argument is not as described above.
     """
     return GymnasiumVectorEnvironment(
         env, num_envs, autoreset_mode, render_mode, render_size

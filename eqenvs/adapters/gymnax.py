@@ -24,7 +24,7 @@ from ..spaces import AbstractSpace, Box, Dict, Discrete, Tuple
 
 
 class GymnaxParams(eqx.Module):
-    """An environment in the place of gymnax's parameters.
+    """An environment that takes the place of gymnax's parameters.
 
     Its fields can be read as attributes, and changed by `replace`; the time limit is
     called `max_steps_in_episode`.
@@ -94,7 +94,7 @@ def to_gymnax(
 
     **Raises:**
 
-    `TypeError` if `env` is no environment, `ValueError` if `num_values` is neither.
+    `TypeError` if `env` is not an environment, `ValueError` if `num_values` is neither.
     """
     if not isinstance(env, AbstractEnvironment):
         raise TypeError(f"env must be an environment; got {env!r}.")
@@ -277,7 +277,7 @@ def from_gymnax(env: Any, params: Any = None) -> FromGymnax:
 
     **Raises:**
 
-    `TypeError` if `env` is no environment of gymnax.
+    `TypeError` if `env` is not an environment of gymnax.
     """
     if not isinstance(env, Environment):
         raise TypeError(f"env must be an environment of gymnax; got {env!r}.")

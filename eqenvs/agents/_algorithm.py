@@ -55,9 +55,9 @@ class Trained(NamedTuple):
 class AbstractAlgorithm(AbstractParametric, Generic[Learner]):
     """A way to learn a policy, as a value.
 
-    The fields are the hyper-parameters. A subclass gives `init`, `update`, `agent` and
-    `steps_per_update`; it is final, and inherits `train`. Those hyper-parameters that
-    are arrays can be batched and changed without compiling again.
+    The fields are the hyperparameters. A subclass gives `init`, `update`, `agent` and
+    `steps_per_update`; it is final, and inherits `train`. Hyperparameters that
+    are arrays can be batched, and changed without recompiling.
     """
 
     @abc.abstractmethod

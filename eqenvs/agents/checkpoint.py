@@ -8,7 +8,7 @@
 
 `run.json` comes first and `learner.eqx` after the first updates; each is replaced as a
 whole. `metrics.csv` grows; what it holds beyond the learner's last update is dropped
-when training goes on. Whoever trains holds a lock on it.
+when training continues. The process that trains holds a lock on the folder.
 """
 
 import csv

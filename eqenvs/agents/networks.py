@@ -251,7 +251,7 @@ class ActorCritic(AbstractValue):
         return Categorical(output)
 
     def to_action(self, draw: Array) -> Array:
-        """The action that a draw stands for: -1 and 1 are the bounds of a `Box`."""
+        """The action for a draw: -1 and 1 are the bounds of a `Box`."""
         if self.bounds is None:
             return draw
         low, high = (bound.value for bound in self.bounds)

@@ -78,7 +78,7 @@ def train(
     eqenvs.evaluate(CartPole(), agent.greedy, 1, num_episodes=100)
     ```
 
-    It can be mapped over seeds, and over those hyper-parameters that are arrays:
+    It can be mapped over seeds, and over hyperparameters that are arrays:
 
     ```python
     def train_one(learning_rate, key):
@@ -104,8 +104,8 @@ def train(
     - `log`: a function that is called with the metrics of every update, a dictionary of
         Python numbers, such as `wandb.log`.
     - `folder`: a new folder to save the run in: its configuration, metrics and learner.
-        [`eqenvs.agents.load`][] reads it, and [`eqenvs.agents.resume`][] goes on with a
-        run that was killed.
+        [`eqenvs.agents.load`][] reads it, and [`eqenvs.agents.resume`][] continues it
+        after it was killed.
     - `checkpoint_seconds`: save the learner every so many seconds. It is saved at the
         end in any case.
     - `notes`: what else to write to the folder's `run.json`: names and values that JSON
@@ -143,7 +143,7 @@ def train(
     if learner is not None:
         raise ValueError(
             "with `folder` a new run begins, which takes no `learner`; "
-            "`resume(folder)` goes on with a run."
+            "`resume(folder)` continues a run."
         )
     with Recorder(folder) as recorder:
         recorder.create(
@@ -167,10 +167,10 @@ def resume(
     log: Callable[[dict[str, float]], Any] | None = None,
     checkpoint_seconds: float | int = 60,
 ) -> Trained:
-    """Goes on with a run that ended early, by Ctrl-C, a crash or a kill.
+    """Continues a run that ended early, by Ctrl-C, a crash or a kill.
 
-    On the same machine and with the same versions of everything, it ends with the
-    numbers that it would have ended with, bit for bit.
+    On the same machine and with the same versions of everything, the result is the same
+    bit for bit as if the run had never stopped.
 
     **Arguments:**
 

@@ -63,7 +63,7 @@ def rasterize(
 
     **Raises:**
 
-    `TypeError` or `ValueError` if an argument is not what is said above.
+    `TypeError` or `ValueError` if an argument is not as described above.
     """
     height, width = check_size(size)
     if not isinstance(scene, Scene):

@@ -87,7 +87,7 @@ class Disc(AbstractShape):
 
         **Raises:**
 
-        `ValueError` or `TypeError` if an argument is not what is said above.
+        `ValueError` or `TypeError` if an argument is not as described above.
         """
         items = _Items("Disc")
         center = items.points("center", center)
@@ -127,7 +127,7 @@ class Segment(AbstractShape):
 
         **Raises:**
 
-        `ValueError` or `TypeError` if an argument is not what is said above.
+        `ValueError` or `TypeError` if an argument is not as described above.
         """
         items = _Items("Segment")
         start = items.points("start", start)
@@ -206,7 +206,7 @@ class Polygon(AbstractShape):
 
         **Raises:**
 
-        `ValueError` or `TypeError` if an argument is not what is said above.
+        `ValueError` or `TypeError` if an argument is not as described above.
         """
         items = _Items("Polygon")
         points = items.corners(points)
@@ -257,7 +257,7 @@ class Rectangle(AbstractShape):
 
         **Raises:**
 
-        `ValueError` or `TypeError` if an argument is not what is said above.
+        `ValueError` or `TypeError` if an argument is not as described above.
         """
         items = _Items("Rectangle")
         center = items.points("center", center)
@@ -278,7 +278,7 @@ class Cells(AbstractShape):
 
     Row 0 is the **top** row and column 0 the left column, as a matrix is printed.
 
-    - `values`: what stands in each cell, an index into `palette`, int32 of shape
+    - `values`: the content of each cell, an index into `palette`, int32 of shape
         `(rows, columns)`; or RGB colors, float32 of shape `(rows, columns, 3)`.
     - `palette`: one color for each index, shape `(colors, 3)`; `None` if `values` are
         colors.
@@ -311,7 +311,7 @@ class Cells(AbstractShape):
 
         **Raises:**
 
-        `ValueError` or `TypeError` if an argument is not what is said above.
+        `ValueError` or `TypeError` if an argument is not as described above.
         """
         if palette is None:
             values = _numbers(values)
@@ -404,7 +404,7 @@ class Text(AbstractShape):
 
         **Raises:**
 
-        `ValueError` or `TypeError` if an argument is not what is said above.
+        `ValueError` or `TypeError` if an argument is not as described above.
         """
         items = _Items("Text")
         position = items.points("position", position)
@@ -471,7 +471,7 @@ class Scene(eqx.Module):
 
         **Raises:**
 
-        `ValueError` or `TypeError` if an argument is not what is said above.
+        `ValueError` or `TypeError` if an argument is not as described above.
         """
         shapes = (shapes,) if isinstance(shapes, AbstractShape) else tuple(shapes)
         for shape in shapes:

@@ -45,7 +45,7 @@ def to_svg(scene: Scene, size: int | float = 320) -> str:
 
     **Raises:**
 
-    `TypeError` or `ValueError` if an argument is not what is said above.
+    `TypeError` or `ValueError` if an argument is not as described above.
     """
     if not isinstance(scene, Scene):
         raise TypeError(f"to_svg takes a Scene; got {scene!r}.")

@@ -45,7 +45,7 @@ def frames(
     - `size`: the height and width of one lane's picture in pixels: one number for both,
         or a pair.
     - `most_lanes`: how many lanes to show, as a grid.
-    - `gap`: how many pixels are between the lanes.
+    - `gap`: number of pixels between the lanes.
 
     **Returns:**
 
@@ -53,7 +53,7 @@ def frames(
 
     **Raises:**
 
-    `TypeError` or `ValueError` if an argument is not what is said above.
+    `TypeError` or `ValueError` if an argument is not as described above.
     """
     size = check_size(size)
     scenes = record(env, rollout, most_lanes=most_lanes).scenes
@@ -83,9 +83,8 @@ def tile(pictures: Any, gap: int = 4, *, columns: int | None = None) -> np.ndarr
     **Arguments:**
 
     - `pictures`: an array of shape `(pictures, height, width, 3)`.
-    - `gap`: how many pixels are between them.
-    - `columns`: how many stand beside each other; by default, so many that the whole is
-        about square.
+    - `gap`: number of pixels between them.
+    - `columns`: number of columns; by default, enough to make the grid about square.
 
     **Returns:**
 
@@ -136,7 +135,7 @@ def save_gif(
     **Raises:**
 
     - `ImportError` if Pillow is not installed.
-    - `TypeError` or `ValueError` if an argument is not what is said above.
+    - `TypeError` or `ValueError` if an argument is not as described above.
     - `OSError` if the file cannot be written.
     """
     image = _import("PIL.Image")
@@ -204,7 +203,7 @@ def save_mp4(
     **Raises:**
 
     - `ImportError` if it is not installed.
-    - `TypeError` or `ValueError` if an argument is not what is said above.
+    - `TypeError` or `ValueError` if an argument is not as described above.
     - `OSError` if the file cannot be written.
     """
     ffmpeg = _import("imageio_ffmpeg")
@@ -294,7 +293,7 @@ def save_contact_sheet(
     **Raises:**
 
     - `ImportError` if Pillow is not installed.
-    - `TypeError` or `ValueError` if an argument is not what is said above.
+    - `TypeError` or `ValueError` if an argument is not as described above.
     - `OSError` if the file cannot be written.
     """
     image = _import("PIL.Image")

@@ -97,8 +97,8 @@ class MNISTBandit(
 
     **Images:** without `images` and `labels` those of `MNISTBandit.load()` are used.
     bsuite reads the bytes of the files as signed, so that brightnesses from 128 to 255
-    become -128 to -1, and what is seen lies between -128/255 and 127/255; so does
-    `load`, unless it is told otherwise.
+    become -128 to -1, and observations lie between -128/255 and 127/255; so does
+    `load` by default.
 
     **Source:** bsuite 0.3.6, `bsuite/environments/mnist.py`; LeCun, Bottou, Bengio &
     Haffner (1998).

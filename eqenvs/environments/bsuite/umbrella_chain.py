@@ -8,7 +8,7 @@ https://github.com/google-deepmind/bsuite).
 2. The first action takes the umbrella or leaves it. No other action matters.
 3. The last step pays 1 if the umbrella was there just when it was needed, else -1. All
    steps before pay 1 or -1 at random.
-4. Distractors, fair bits without any meaning, are drawn anew at every step.
+4. Distractors, meaningless fair bits, are drawn at every step.
 """
 
 from typing import Any

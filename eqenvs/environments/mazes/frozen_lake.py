@@ -95,7 +95,7 @@ class FrozenLake(
     )
     max_steps: Int32[Array, ""] = time_limit(
         None,
-        "Number of steps after which an episode is truncated; None stands for 200 "
+        "Number of steps after which an episode is truncated; None means 200 "
         "on a map of 8 x 8 tiles and 100 on any other.",
     )
     has_one_start: bool = eqx.field(init=False, static=True)
