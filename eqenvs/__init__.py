@@ -1,9 +1,13 @@
 """Reinforcement-learning environments for JAX in which an environment is a value."""
 
+import importlib as _importlib
+from typing import Any as _Any, TYPE_CHECKING as _TYPE_CHECKING
+
 from . import (
     environments as environments,
     fields as fields,
     random as random,
+    rendering as rendering,
     spaces as spaces,
     wrappers as wrappers,
 )
@@ -68,7 +72,19 @@ from .environments.planar import (
     Reacher as Reacher,
     Swimmer as Swimmer,
 )
+from .rendering import Viewer as Viewer
 from .wrappers import StickyAction as StickyAction
 
 
+if _TYPE_CHECKING:
+    from . import adapters as adapters, agents as agents
+
+
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> _Any:
+    # What needs packages that the core does not is imported when it is first used.
+    if name in ("adapters", "agents"):
+        return _importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
