@@ -336,6 +336,8 @@ class MultiDiscrete(AbstractSpace):
         return jax.lax.clamp(np.zeros_like(sizes), value, sizes - 1)
 
     def __repr__(self) -> str:
+        if len(self.nvec) > 8 and len(set(self.nvec)) == 1:
+            return f"MultiDiscrete({self.nvec[:1]} * {len(self.nvec)})"
         return f"MultiDiscrete({self.nvec})"
 
 

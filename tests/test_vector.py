@@ -176,3 +176,18 @@ def test_mistakes(unchecked):
     with pytest.raises(TypeError, match="must be a CartPoleState; got a PendulumState"):
         envs.step(jr.key(0), other, actions)
     assert eqenvs.VectorEnvironment is VectorEnvironment
+
+
+def test_more_lanes_than_a_chunk_with_64_bit_numbers(x64):
+    env = CartPole(max_steps=3)
+    envs = VectorEnvironment(env, NUM_ENVS)
+    assert envs.observation_space.dtype == jnp.float64
+    states = states_of_which_end(env, 140)
+    actions = jnp.zeros(NUM_ENVS, jnp.int32)
+    step = envs.step(jr.key(2), states, actions)
+    assert step.truncated.sum() == 140 and step.state.time.dtype == jnp.int32
+    assert_equal(step, by_hand(env, jr.key(2), states, actions))
+    # `evaluate` and `rollout` play as many.
+    assert (eqenvs.evaluate(env, None, 0, 129).episode_length == 3).all()
+    result = eqenvs.rollout(env, None, 0, num_envs=129, store=False)
+    assert result.finished.all() and result.episode_return.dtype == jnp.float64
