@@ -88,7 +88,7 @@ def test_shapes_and_dtypes_never_change(id):
     assert struct(step) == struct(env.step(jr.key(5), step.state, action))
     assert isinstance(state, eqenvs.AbstractState)
     assert state.time.dtype == jnp.int32 and state.time == 0
-    assert step.reward.shape == () and step.reward.dtype == jnp.float32
+    assert step.reward.shape == () and step.reward.dtype == jnp.result_type(float)
     assert step.terminated.shape == () and step.terminated.dtype == bool
     assert step.truncated.shape == () and step.truncated.dtype == bool
     assert not any(x.weak_type for x in jax.tree.leaves((observation, state)))
@@ -212,7 +212,9 @@ def test_vector_environment_keeps_its_law(id):
     # Some lanes are about to end, more and more of them, and at last all.
     for t, about_to_end in enumerate([0, 1, 127, 128, 129, 299, 300, 5]):
         states = eqx.tree_at(
-            lambda s: s.time, states, jnp.where(lanes < about_to_end, 6, 2)
+            lambda s: s.time,
+            states,
+            jnp.where(lanes < about_to_end, jnp.int32(6), jnp.int32(2)),
         )
         states = jax.tree.map(lambda x: x, states)
         actions = sample(jr.split(jr.key(100 + t), num_envs))

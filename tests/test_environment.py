@@ -78,7 +78,7 @@ def test_info_of_a_transition_is_kept():
 
 def test_reward_is_a_float_whatever_the_author_returns():
     _, state = RandomWalk().reset(jr.key(0))
-    assert RandomWalk().step(jr.key(1), state, 0).reward.dtype == jnp.float32
+    assert RandomWalk().step(jr.key(1), state, 0).reward.dtype == jnp.result_type(float)
 
 
 def test_the_transition_and_the_reset_draw_from_different_keys():
@@ -163,11 +163,11 @@ class TestMistakes:
         "key, got",
         [
             (0, "got 0"),
-            (np.int64(3), "dtype int32"),
+            (np.int64(3), "dtype int"),
             (None, "got None"),
             ("a", "got 'a'"),
-            (jnp.array([0, 1]), "dtype int32"),
-            (jnp.zeros(2), "dtype float32"),
+            (jnp.array([0, 1]), "dtype int"),
+            (jnp.zeros(2), "dtype float"),
             (np.uint32(3), "got a number"),
             (jnp.uint32(3), "got a number"),
             (jnp.zeros(5, jnp.uint32), r"shape \(5,\)"),
@@ -193,8 +193,8 @@ class TestMistakes:
         [
             (jnp.zeros(2, jnp.int32), ValueError, r"shape \(2,\)"),
             (jnp.zeros((1,), jnp.int32), ValueError, r"shape \(1,\)"),
-            (jnp.array(1.0), TypeError, "dtype float32"),
-            (1.0, TypeError, "dtype float32"),
+            (jnp.array(1.0), TypeError, "dtype float"),
+            (1.0, TypeError, "dtype float"),
             (True, TypeError, "dtype bool"),
             (jnp.array(True), TypeError, "dtype bool"),
             (None, TypeError, "got None"),
@@ -236,7 +236,7 @@ class TestMistakes:
         with pytest.raises(TypeError, match=r"state\.time.*int32; got float32"):
             env.step(jr.key(0), wrong, 1)
         wrong = eqx.tree_at(lambda s: s.x, state, 0.5)
-        with pytest.raises(TypeError, match=r"state\.x.*float32; got 0\.5"):
+        with pytest.raises(TypeError, match=r"state\.x.*float\d\d; got 0\.5"):
             env.step(jr.key(0), wrong, 1)
 
     @pytest.mark.parametrize(

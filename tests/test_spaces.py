@@ -17,22 +17,25 @@ from eqenvs.spaces import (
 )
 
 
+# Made in each test, with the precision that it runs with.
 SPACES = {
-    "discrete": Discrete(5),
-    "multi_discrete": MultiDiscrete((2, 3, 7)),
-    "box": Box(-1.0, jnp.array([1.0, 2.0, 3.0])),
-    "integers": Box(-3, 4, (2, 2), jnp.int32),
-    "booleans": Box(False, True, (3, 2), bool),
-    "half_bounded": Box(jnp.array([-jnp.inf, 0.0, -jnp.inf]), jnp.array([5, 9, 9.0])),
-    "unbounded": Box(-jnp.inf, jnp.inf, (4,)),
-    "tuple": Tuple((Discrete(2), Box(0.0, 1.0, (2,)))),
-    "dict": Dict({"b": Discrete(3), "a": Tuple((Discrete(2), Discrete(2)))}),
+    "discrete": lambda: Discrete(5),
+    "multi_discrete": lambda: MultiDiscrete((2, 3, 7)),
+    "box": lambda: Box(-1.0, jnp.array([1.0, 2.0, 3.0])),
+    "integers": lambda: Box(-3, 4, (2, 2), jnp.int32),
+    "booleans": lambda: Box(False, True, (3, 2), bool),
+    "half_bounded": lambda: Box(
+        jnp.array([-jnp.inf, 0.0, -jnp.inf]), jnp.array([5, 9, 9.0])
+    ),
+    "unbounded": lambda: Box(-jnp.inf, jnp.inf, (4,)),
+    "tuple": lambda: Tuple((Discrete(2), Box(0.0, 1.0, (2,)))),
+    "dict": lambda: Dict({"b": Discrete(3), "a": Tuple((Discrete(2), Discrete(2)))}),
 }
 
 
 @pytest.mark.parametrize("name", SPACES)
 def test_samples_are_inside(name, either_precision):
-    space = SPACES[name]
+    space = SPACES[name]()
     samples = jax.jit(jax.vmap(space.sample))(jr.split(jr.key(0), 200))
     assert jax.vmap(space.contains)(samples).all()
     first = jax.tree.map(lambda x: x[0], samples)
@@ -68,14 +71,14 @@ def test_scale_bits_refuses_what_it_cannot_do():
 
 def test_box_laws():
     keys = jr.split(jr.key(1), 5000)
-    sample = jax.vmap(SPACES["half_bounded"].sample)(keys)
+    sample = jax.vmap(SPACES["half_bounded"]().sample)(keys)
     exponential = stats.expon()
     assert stats.kstest(5 - sample[:, 0], exponential.cdf).pvalue > 1e-4
     assert stats.kstest(sample[:, 1] / 9, stats.uniform().cdf).pvalue > 1e-4
     assert stats.kstest(9 - sample[:, 2], exponential.cdf).pvalue > 1e-4
-    normal = jax.vmap(SPACES["unbounded"].sample)(keys)
+    normal = jax.vmap(SPACES["unbounded"]().sample)(keys)
     assert stats.kstest(normal[:, 0], stats.norm().cdf).pvalue > 1e-4
-    integers = np.asarray(jax.vmap(SPACES["integers"].sample)(keys))
+    integers = np.asarray(jax.vmap(SPACES["integers"]().sample)(keys))
     assert set(integers.ravel()) == set(range(-3, 5))
 
 
@@ -89,8 +92,8 @@ def test_contains():
     assert not box.contains(jnp.zeros(3))
     assert MultiDiscrete((2, 3)).contains(jnp.array([1, 2]))
     assert not MultiDiscrete((2, 3)).contains(jnp.array([2, 2]))
-    assert not SPACES["tuple"].contains((1,))
-    assert not SPACES["dict"].contains({"b": 1})
+    assert not SPACES["tuple"]().contains((1,))
+    assert not SPACES["dict"]().contains({"b": 1})
 
 
 def test_repr():
@@ -98,9 +101,10 @@ def test_repr():
     assert repr(MultiDiscrete((2, 3))) == "MultiDiscrete((2, 3))"
     assert repr(MultiDiscrete((2,) * 2000)) == "MultiDiscrete((2,) * 2000)"
     assert (
-        repr(Box(-1.0, 1.0, (2,))) == "Box(low=-1, high=1, shape=(2,), dtype=float32)"
+        repr(Box(-1.0, 1.0, (2,), jnp.float32))
+        == "Box(low=-1, high=1, shape=(2,), dtype=float32)"
     )
-    assert repr(SPACES["dict"]).startswith("Dict({'b': Discrete(3), 'a': Tuple(")
+    assert repr(SPACES["dict"]()).startswith("Dict({'b': Discrete(3), 'a': Tuple(")
     assert "low=..." in str(jax.eval_shape(lambda: Box(0.0, 1.0)))
 
 
@@ -253,9 +257,9 @@ def test_spaces_without_parts():
 @pytest.mark.parametrize("name", SPACES)
 def test_sampling_says_what_a_key_is(unchecked, name):
     with pytest.raises(
-        TypeError, match=rf"{type(SPACES[name]).__name__}\.sample.*got 3"
+        TypeError, match=rf"{type(SPACES[name]()).__name__}\.sample.*got 3"
     ):
-        SPACES[name].sample(3)
+        SPACES[name]().sample(3)
 
 
 @pytest.mark.parametrize(
@@ -266,8 +270,8 @@ def test_sampling_says_what_a_key_is(unchecked, name):
         ("tuple", (1, jnp.zeros(3)), ValueError, r"x\[1\] must have shape \(2,\)"),
         ("dict", {"a": 1}, TypeError, "x must be in Dict"),
         ("dict", {"a": (0, 0), "b": 0.5}, TypeError, r"x\['b'\] must be in Discr"),
-        ("booleans", jnp.zeros((3, 2)), TypeError, "dtype float32"),
-        ("integers", jnp.zeros((2, 2)), TypeError, "dtype float32"),
+        ("booleans", jnp.zeros((3, 2)), TypeError, "dtype float"),
+        ("integers", jnp.zeros((2, 2)), TypeError, "dtype float"),
         ("box", jnp.zeros((5, 3)), ValueError, r"got the shape \(5, 3\).*VectorEnv"),
         ("box", jr.key(0), TypeError, "dtype key"),
         ("discrete", jnp.bfloat16(1), TypeError, "dtype bfloat16"),
@@ -277,4 +281,4 @@ def test_sampling_says_what_a_key_is(unchecked, name):
 )
 def test_check_says_what_is_wrong(unchecked, space, value, error, message):
     with pytest.raises(error, match=message):
-        SPACES[space].check(value, "x")
+        SPACES[space]().check(value, "x")
