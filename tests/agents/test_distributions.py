@@ -34,6 +34,7 @@ def test_categorical_at_its_edges():
     )
     assert np.isfinite(gradient).all()
     assert Categorical(jnp.zeros(1)).sample(jr.key(0)) == 0
+    assert Categorical(jnp.array([-jnp.inf, 0.0])).quantile(jnp.array(0.0)) == 1
 
 
 def test_categoricals_are_independent():

@@ -14,6 +14,7 @@ from eqenvs.agents.ppo import (
     _collect,
     _evaluate,
     _loss,
+    _random_order,
     _Step,
     advantages,
     PPOLearner,
@@ -73,7 +74,7 @@ def test_the_critic_is_asked_about_where_an_episode_was_cut_off(max_steps):
     """With a time limit of one step, every value learned is that of one more step: it
     can be learned only from the final observation, which the next episode hides."""
     env = CartPole(max_steps=max_steps)
-    ppo = PPO(**SMALL)
+    ppo = PPO(reward_scale=0.5, **SMALL)
     envs = VectorEnvironment(env, 8)
     _, states = envs.reset(jr.key(0))
     agent = ActorCritic(env.observation_space, env.action_space, key=jr.key(1))
@@ -81,6 +82,8 @@ def test_the_critic_is_asked_about_where_an_episode_was_cut_off(max_steps):
         agent, None, states, EpisodeStatistics.start(8), jnp.int32(0), jnp.array(1.0)
     )
     states, _, steps = eqx.filter_jit(_collect)(ppo, envs, learner, jr.key(2))
+    assert (steps.reward == 0.5).all()
+    assert all(0 < lanes.sum() < 8 for lanes in steps.draw)  # Each has its own key.
     value, next_value = _evaluate(agent, steps, envs.observe(states))
     value_of = jax.vmap(jax.vmap(agent.value))
     np.testing.assert_allclose(value, value_of(steps.observation), atol=1e-6)
@@ -93,6 +96,16 @@ def test_the_critic_is_asked_about_where_an_episode_was_cut_off(max_steps):
         assert steps.truncated.all() and not steps.terminated.any()
         next_starts = value[1:]
         assert not np.allclose(next_value[:-1], next_starts, atol=1e-4)
+
+
+def test_minibatches_are_random():
+    orders = jax.vmap(lambda key: _random_order(key, 6))(jr.split(jr.key(0), 6000))
+    np.testing.assert_array_equal(jnp.sort(orders, axis=1), [list(range(6))] * 6000)
+    _, counts = np.unique(orders, axis=0, return_counts=True)
+    assert len(counts) == 720  # Every order, about equally often.
+    assert scipy.stats.chisquare(counts).pvalue > 1e-3
+    large = np.asarray(_random_order(jr.key(1), 2**20 + 1))
+    np.testing.assert_array_equal(np.sort(large), np.arange(2**20 + 1))
 
 
 def test_the_loss_is_that_of_the_paper(either_precision):
