@@ -518,3 +518,43 @@ def check_gradients(function, at):
     check_grads(jax.jit(function), (at,), order=1, modes=("fwd", "rev"), rtol=1e-6)
     gradient = jax.tree.leaves(jax.grad(function)(at))
     assert all(np.any(np.asarray(g) != 0) for g in gradient)
+
+
+@pytest.mark.parametrize(
+    "cls, parameters, message",
+    [
+        (CartPole, {"pole_half_length": 0}, "pole_half_length.*greater than 0; got 0"),
+        (CartPole, {"cart_mass": 0, "pole_mass": 0}, "cart_mass and pole_mass"),
+        (Pendulum, {"mass": 0}, "Pendulum.mass.*greater than 0"),
+        (Pendulum, {"length": 0}, "Pendulum.length.*greater than 0"),
+        (Acrobot, {"link_moment": 0, "link_mass_2": 0}, "Acrobot.link_moment"),
+        (Acrobot, {"link_moment": 0, "link_center_1": 0}, "Acrobot.link_moment"),
+        (MountainCar, {"min_position": 0.6}, "MountainCar.min_position.*got 0.6 and"),
+        (ContinuousMountainCar, {"max_position": -2}, "min_position must be less than"),
+    ],
+)
+def test_what_the_dynamics_cannot_do_without(cls, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        cls(**parameters)
+
+
+@pytest.mark.parametrize(
+    "cls, parameters",
+    [
+        (CartPole, {"cart_mass": 0}),
+        (CartPole, {"pole_mass": 0}),
+        (Acrobot, {"link_moment": 0}),
+        (Acrobot, {"link_mass_1": 0, "link_mass_2": 0}),
+    ],
+)
+def test_what_the_dynamics_can_do_without(cls, parameters):
+    env = cls(**parameters)
+    _, state = env.reset(jr.key(0))
+    for action in (0, 1):
+        observation, *_ = env.step(jr.key(1), state, action)
+        assert np.isfinite(observation).all()
+
+
+def test_parameters_that_are_not_known_yet_are_taken():
+    masses = eqx.filter_vmap(lambda mass: CartPole(cart_mass=mass, pole_mass=mass))
+    assert masses(jnp.array([0.0, 1.0])).cart_mass.shape == (2,)

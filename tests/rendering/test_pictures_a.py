@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import eqenvs
-from eqenvs.environments.minatar._picture import palette
+from eqenvs.environments.minatar._game import palette
 from eqenvs.rendering import rasterize
 
 from .states_a import IDS, states
@@ -169,6 +169,20 @@ def test_extreme_states(id, value):
 
     _, scene = draw(eqenvs.make(id), jax.tree.map(extreme, states(id)[0]))
     assert not any(np.isnan(x).any() for x in jax.tree.leaves(scene))
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_strict_promotion(id, either_precision):
+    """Also of the steps, which no picture is needed for."""
+    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
+        env = eqenvs.make(id)
+        key = jax.random.key(0)
+        _, state = jax.eval_shape(env.reset, key)
+        jax.eval_shape(
+            env.step, key, state, jax.eval_shape(env.action_space.sample, key)
+        )
+        scene = jax.eval_shape(env.draw, state)
+    assert scene.batch_shape == ()
 
 
 def test_the_pole_has_its_length():

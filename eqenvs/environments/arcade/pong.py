@@ -5,12 +5,12 @@ https://doi.org/10.5281/zenodo.1175920), in the file `vanilla_pong.py` of its co
 (https://github.com/BlackHC/batch_pong_poc). There, both paddles are the agent's; here,
 the right one may also follow the ball by itself.
 
-1. Each paddle moves up or down by `paddle_speed`, or stays. It may leave the screen, as
-   far as twice half its height beyond the border.
-2. The ball moves by its velocity, and is reflected at the top and at the bottom.
-3. A ball that comes to a paddle is reflected. Its vertical velocity changes by how far
-   from the middle of the paddle it hits, as a fraction of half the paddle's height.
-4. The episode terminates when the ball leaves the screen to the left or to the right.
+1. Each paddle moves up or down by `paddle_speed`, or stays. Its middle may leave the
+   screen, by up to twice `paddle_half_height`.
+2. The ball moves by its velocity, and bounces off the top and the bottom.
+3. A ball that reaches a paddle bounces off it. Its vertical velocity changes by how far
+   from the middle of the paddle it hits, as a fraction of `paddle_half_height`.
+4. The episode terminates when the ball leaves the screen on the left or on the right.
 """
 
 import functools as ft
@@ -28,8 +28,8 @@ from ...spaces import Box, Discrete, MultiDiscrete
 
 
 class PongState(AbstractState):
-    """Where the paddles and the ball are. Rows count from the top, columns from the
-    left, and neither is necessarily an integer."""
+    """Where the paddles and the ball are, in rows from the top and columns from the
+    left, which need not be integers."""
 
     left_paddle: Float[Array, ""]
     right_paddle: Float[Array, ""]
@@ -118,13 +118,20 @@ class Pong(
         self, key: Key[Array, ""], state: PongState, action: Int32[Array, "*players"]
     ) -> Transition[PongState]:
         del key
+        # Rule 1: the paddles.
         left_paddle, right_paddle = self._move_paddles(state, action)
+
+        # Rule 2: the ball, and the borders.
         row = state.row + state.row_velocity
         column = state.column + state.column_velocity
         row, row_velocity = self._reflect_on_borders(row, state.row_velocity)
+
+        # Rule 3: the ball meets a paddle.
         column, row_velocity, column_velocity = self._reflect_on_paddles(
             row, column, row_velocity, state.column_velocity, left_paddle, right_paddle
         )
+
+        # Rule 4: the end.
         is_left, is_right = column < 0, column >= self.width
         terminated = is_left | is_right
         state = PongState(
@@ -147,20 +154,25 @@ class Pong(
             left_action, right_action = action
         else:
             left_action = right_action = action
-        left = self._move_paddle(state.left_paddle, _direction(left_action))
+        left = self._move_paddle(state.left_paddle, self._direction(left_action))
         if self.right_player == "tracker":
-            # Towards the ball as it is before it moves: up if that ends nearer to it.
+            # Toward where the ball is before it moves: up, if that gets nearer to it.
             up = self._move_paddle(state.right_paddle, -1)
             down = self._move_paddle(state.right_paddle, 1)
             is_up = jnp.abs(state.row - up) < jnp.abs(state.row - down)
             return left, jnp.where(is_up, up, down)
-        right = self._move_paddle(state.right_paddle, _direction(right_action))
+        right = self._move_paddle(state.right_paddle, self._direction(right_action))
         return left, right
 
-    def _move_paddle(self, row: Float[Array, ""], direction: int | Int32[Array, ""]):
+    def _move_paddle(self, row: Float[Array, ""], direction: int | Float[Array, ""]):
         beyond = 2 * self.paddle_half_height
         row = row + direction * self.paddle_speed
         return jnp.clip(row, -beyond, self.height + beyond)
+
+    def _direction(self, action: Int32[Array, ""]) -> Float[Array, ""]:
+        """-1 is up, 1 is down."""
+        direction = (action == 2).astype(jnp.int32) - (action == 1).astype(jnp.int32)
+        return direction.astype(self.paddle_speed.dtype)
 
     def _reflect_on_borders(self, row: Float[Array, ""], velocity: Float[Array, ""]):
         is_above = row < 0
@@ -196,7 +208,7 @@ class Pong(
         )
 
     def observe(self, state: PongState) -> Bool[Array, "h w 3"]:
-        rows = np.arange(self.height)
+        rows = np.arange(self.height, dtype=np.int32)
         column, channel = (np.ravel(x) for x in np.indices((self.width, 3)))
 
         def paddle(middle):
@@ -208,10 +220,11 @@ class Pong(
             return (rows >= top) & (rows <= bottom)
 
         def is_at(cells, coordinate):
-            return cells == jnp.clip(jnp.floor(coordinate), 0, cells[-1])
+            nearest = jnp.clip(jnp.floor(coordinate), 0, int(cells[-1]))
+            return cells.astype(coordinate.dtype) == nearest
 
-        # Each thing has a bit. A number of the picture is true if its row and its
-        # column, in its channel, have a bit in common: one operation for each number.
+        # Each thing has a bit. An entry is true if its row and its column, in its
+        # channel, have a bit in common: one operation for each entry.
         row_bits = _bits(
             paddle(state.left_paddle),
             paddle(state.right_paddle),
@@ -224,8 +237,8 @@ class Pong(
             (channel == 1) & is_at(column, state.column),
             (channel == 2) & is_at(column, state.last_column),
         )
-        picture = (row_bits[:, None] & column_bits) != 0
-        return picture.reshape(self.height, self.width, 3)
+        observation = (row_bits[:, None] & column_bits[None, :]) != 0
+        return observation.reshape(self.height, self.width, 3)
 
     @property
     def action_space(self) -> Discrete | MultiDiscrete:
@@ -259,11 +272,6 @@ class Pong(
             view=(-1, -1, width + 1, height + 1),
             background=INK,
         )
-
-
-def _direction(action: Int32[Array, ""]) -> Int32[Array, ""]:
-    """-1 is up, 1 is down."""
-    return (action == 2).astype(jnp.int32) - (action == 1)
 
 
 def _bits(*masks: ArrayLike) -> UInt8[Array, " n"]:

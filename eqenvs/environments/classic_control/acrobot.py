@@ -7,7 +7,7 @@ Barto's book, as in Gymnasium's `Acrobot-v1`
 
 1. The action picks a torque, to which noise may be added.
 2. One step of the classical Runge-Kutta method moves the links.
-3. The angles are wrapped to ± π and the velocities are limited.
+3. The angles are wrapped to ± π, and the velocities are limited.
 4. The episode terminates when the tip is one link's length above the bar.
 """
 
@@ -23,6 +23,7 @@ from ...fields import choice, real, time_limit
 from ...rendering import Disc, Scene, Segment
 from ...rendering.colors import BLUE, GREEN, INK, ORANGE
 from ...spaces import Box, Discrete
+from ._checks import require
 
 
 class AcrobotState(AbstractState):
@@ -67,7 +68,7 @@ class Acrobot(AbstractEnvironment[AcrobotState, Int32[Array, ""], Float[Array, "
     )
     link_length_2: Float[Array, ""] = real(
         1.0,
-        "Length of the second link, which nothing but a picture depends on.",
+        "Length of the second link, for the picture only.",
         unit="m",
         minimum=0,
     )
@@ -117,6 +118,16 @@ class Acrobot(AbstractEnvironment[AcrobotState, Int32[Array, ""], Float[Array, "
         options=("book", "nips"),
     )
 
+    def __check_init__(self):
+        # Otherwise a motor could turn a link without any effort.
+        first = self.link_mass_1 * jnp.abs(self.link_center_1)
+        second = self.link_mass_2 * jnp.abs(self.link_center_2)
+        require(
+            (self.link_moment > 0) | ((first > 0) & (second > 0)),
+            "Acrobot.link_moment must be greater than 0, unless both links have a mass "
+            "away from their joint.",
+        )
+
     def initial_state(self, key: Key[Array, ""]) -> AcrobotState:
         theta_1, theta_2, theta_dot_1, theta_dot_2 = jr.uniform(
             key, (4,), minval=-self.initial_bound, maxval=self.initial_bound
@@ -132,11 +143,16 @@ class Acrobot(AbstractEnvironment[AcrobotState, Int32[Array, ""], Float[Array, "
     def transition(
         self, key: Key[Array, ""], state: AcrobotState, action: Int32[Array, ""]
     ) -> Transition[AcrobotState]:
+        # Rule 1: the torque.
         torque = self._torque(key, action)
+
+        # Rules 2 and 3: the move.
         theta_1, theta_2, theta_dot_1, theta_dot_2 = self._integrate(
             (state.theta_1, state.theta_2, state.theta_dot_1, state.theta_dot_2), torque
         )
         theta_1, theta_2 = _wrap(theta_1), _wrap(theta_2)
+
+        # Rule 4: the end.
         tip_is_up = -jnp.cos(theta_1) - jnp.cos(theta_1 + theta_2) > 1
         state = AcrobotState(
             theta_1=theta_1,

@@ -7,7 +7,7 @@ Gymnasium's `CartPole-v1` (https://gymnasium.farama.org/environments/classic_con
 
 1. The action pushes the cart to the left or to the right with a fixed force.
 2. Newton's equations give the accelerations of the cart and of the pole.
-3. One step of Euler's method moves the cart and the pole.
+3. One step of Euler's method, explicit or semi-implicit, moves the cart and the pole.
 4. The episode terminates when the cart leaves the track or the pole leans too far.
 """
 
@@ -23,6 +23,7 @@ from ...fields import choice, flag, real, time_limit
 from ...rendering import Disc, Rectangle, Scene, Segment
 from ...rendering.colors import BLUE, GRAY, INK, ORANGE, RED, SLATE
 from ...spaces import Box, Discrete
+from ._checks import require
 
 
 class CartPoleState(AbstractState):
@@ -67,7 +68,7 @@ class CartPole(
     cart_mass: Float[Array, ""] = real(1.0, "Mass of the cart.", unit="kg", minimum=0)
     pole_mass: Float[Array, ""] = real(0.1, "Mass of the pole.", unit="kg", minimum=0)
     pole_half_length: Float[Array, ""] = real(
-        0.5, "Half the pole's length.", unit="m", minimum=0
+        0.5, "Half the pole's length.", unit="m", above=0
     )
     force: Float[Array, ""] = real(10.0, "Force of a push.", unit="N")
     time_delta: Float[Array, ""] = real(
@@ -95,6 +96,12 @@ class CartPole(
         False, "Whether the reward is that of Sutton and Barto's code."
     )
 
+    def __check_init__(self):
+        require(
+            self.cart_mass + self.pole_mass > 0,
+            "CartPole.cart_mass and pole_mass must not both be zero.",
+        )
+
     def initial_state(self, key: Key[Array, ""]) -> CartPoleState:
         x, x_dot, theta, theta_dot = jr.uniform(
             key, (4,), minval=-self.initial_bound, maxval=self.initial_bound
@@ -107,8 +114,11 @@ class CartPole(
         self, key: Key[Array, ""], state: CartPoleState, action: Int32[Array, ""]
     ) -> Transition[CartPoleState]:
         del key
+        # Rules 1 and 2: the forces.
         force = jnp.where(action == 1, self.force, -self.force)
         x_acceleration, theta_acceleration = self._accelerations(state, force)
+
+        # Rule 3: Euler's method.
         dt = self.time_delta
         x_dot = state.x_dot + dt * x_acceleration
         theta_dot = state.theta_dot + dt * theta_acceleration
@@ -118,6 +128,8 @@ class CartPole(
         else:
             x = state.x + dt * x_dot
             theta = state.theta + dt * theta_dot
+
+        # Rule 4: the end.
         leans = jnp.abs(theta) > self.theta_threshold
         has_fallen = (jnp.abs(x) > self.x_threshold) | leans
         if self.sutton_barto_reward:

@@ -1,5 +1,5 @@
-"""Pendulum: swing a pendulum up and keep it there, with a motor too weak to do it at
-once.
+"""Pendulum: swing a pendulum up and balance it, with a motor too weak to lift it
+straight up.
 
 The task is Gymnasium's `Pendulum-v1`
 (https://gymnasium.farama.org/environments/classic_control/pendulum/), which has no
@@ -45,8 +45,7 @@ class Pendulum(
     | 1 | sine of the angle from upright | | ± 1 |
     | 2 | angular velocity | rad/s | ± `max_speed` |
 
-    **Action:** `Box(shape=(1,))`: the torque in N m, within ± `max_torque`; what is
-    beyond is clipped.
+    **Action:** `Box(shape=(1,))`: the torque in N m, clipped to ± `max_torque`.
 
     **Reward:** `-(theta² + 0.1 theta_dot² + 0.001 torque²)`, of the state before the
     step, with the angle between -π and π.
@@ -60,8 +59,8 @@ class Pendulum(
     """
 
     gravity: Float[Array, ""] = real(10.0, "Acceleration due to gravity.", unit="m/s²")
-    mass: Float[Array, ""] = real(1.0, "Mass of the rod.", unit="kg", minimum=0)
-    length: Float[Array, ""] = real(1.0, "Length of the rod.", unit="m", minimum=0)
+    mass: Float[Array, ""] = real(1.0, "Mass of the rod.", unit="kg", above=0)
+    length: Float[Array, ""] = real(1.0, "Length of the rod.", unit="m", above=0)
     time_delta: Float[Array, ""] = real(
         0.05, "Time that one step takes.", unit="s", minimum=0
     )
@@ -88,9 +87,14 @@ class Pendulum(
         self, key: Key[Array, ""], state: PendulumState, action: Float[Array, " 1"]
     ) -> Transition[PendulumState]:
         del key
+        # Rule 1: the torque.
         torque = jnp.clip(action[0], -self.max_torque, self.max_torque)
+
+        # Rule 2: the cost.
         angle = _between_minus_pi_and_pi(state.theta)
         cost = angle**2 + 0.1 * state.theta_dot**2 + 0.001 * torque**2
+
+        # Rules 3 and 4: the move.
         acceleration = (
             3 * self.gravity / (2 * self.length) * jnp.sin(state.theta)
             + 3 / (self.mass * self.length**2) * torque

@@ -1,21 +1,22 @@
 """Asterix: collect the treasure, keep clear of the enemies.
 
-The game is the one of Young & Tian, "MinAtar: An Atari-Inspired Testbed for Thorough
-and Reproducible Reinforcement Learning Experiments" (2019, arXiv:1903.03176), as their
-package `minatar` plays it (https://github.com/kenjyoung/MinAtar). In every step:
+The game is that of Young & Tian, "MinAtar: An Atari-Inspired Testbed for Thorough and
+Reproducible Reinforcement Learning Experiments" (2019, arXiv:1903.03176), and follows
+the rules of their package `minatar` (https://github.com/kenjyoung/MinAtar) one by one:
 
-1. If the spawn timer is at zero, an entity comes in at the left or the right end of one
-   of the eight rows, one that is free. One time in three it is a treasure, else an
+1. When the spawn timer is at zero, an entity enters at the left or the right end of one
+   of the eight rows, one that is free: one time in three a treasure, otherwise an
    enemy. The timer starts again.
-2. The player moves by one cell, but not off the screen nor to its first or last row.
-3. A player in the same cell as a treasure collects it, and as an enemy dies.
-4. If the move timer is at zero, every entity moves on by one cell; one that leaves the
+2. The player moves one cell, but not off the screen, nor into its first or last row.
+3. A player in the cell of a treasure collects it; in the cell of an enemy, it dies.
+4. When the move timer is at zero, every entity moves one cell; one that leaves the
    screen is gone. Rule 3 applies again, and the timer starts again.
-5. Both timers go down by one.
-6. When the ramp timer has run out, entities come in sooner from now on and, every
-   second time, move sooner too.
+5. Both timers run down by one.
+6. When the ramp timer has run out, entities enter more often from then on and, every
+   second time, move more often too.
 """
 
+import dataclasses
 import functools as ft
 import operator
 from typing import NamedTuple
@@ -26,22 +27,21 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Bool, Int32, Key
 
-from ..._environment import AbstractEnvironment, AbstractState, Transition
+from ..._environment import AbstractState, Transition
+from ..._fusion import computed_apart
 from ...fields import flag, integer, time_limit
-from ...rendering import Scene
-from ...spaces import Box, Discrete
-from ._computed_once import computed_apart
-from ._digits import next_digit
-from ._picture import picture
+from ...random import next_digit
+from ._actions import DOWN, LEFT, move, NOTHING, RIGHT, UP
+from ._game import AbstractMinAtarGame, SIZE
 
 
-LEFT, UP, RIGHT, DOWN = 1, 2, 3, 4  # the actions; all others do nothing
-PLAYER, ENEMY, TRAIL, GOLD = range(4)  # the channels
-NUM_ROWS = 8  # entity `i` is on row `i + 1` of the ten
+NUM_ROWS = 8  # entity `i` is in row `i + 1` of the ten
+
+CHANNELS = PLAYER, ENEMY, TRAIL, GOLD = range(4)
 
 
 class Entities(eqx.Module):
-    """The enemies and treasures: one for each row, where it is present."""
+    """The enemies and treasures: one for each row, if it is present."""
 
     x: Int32[Array, " 8"]
     is_present: Bool[Array, " 8"]
@@ -65,25 +65,23 @@ class AsterixState(AbstractState):
 
 
 class Spawn(NamedTuple):
-    """What comes in, and on which of the free rows, counted from the top."""
+    """What enters, and in which of the free rows, counted from the top."""
 
     moves_right: Bool[Array, ""]
     is_gold: Bool[Array, ""]
     place: Int32[Array, ""]
 
 
-class Asterix(
-    AbstractEnvironment[AsterixState, Int32[Array, ""], Bool[Array, "10 10 4"]]
-):
+class Asterix(AbstractMinAtarGame[AsterixState]):
     """Collect treasures and keep clear of enemies, who cross the screen in rows.
 
-    **Observation:** ten rows of ten cells with four channels, all booleans.
+    **Observation:** booleans of shape `(10, 10, 4)`: row, column and channel.
 
-    | channel | where it is true |
+    | channel | meaning |
     | --- | --- |
     | 0 | the player |
     | 1 | enemies |
-    | 2 | the cell that an enemy or a treasure moves away from |
+    | 2 | trail: where enemies and treasures come from |
     | 3 | treasures |
 
     **Action:** `Discrete(5)`: 0 stays, 1 moves left, 2 up, 3 right, 4 down. Without
@@ -91,7 +89,7 @@ class Asterix(
 
     **Reward:** 1 for a treasure, otherwise 0.
 
-    **Start:** the player is in the middle and there is nothing else.
+    **Start:** the player in the middle, and nothing else.
 
     **Episode end:** terminates when the player meets an enemy; truncated after
     `max_steps`.
@@ -110,16 +108,16 @@ class Asterix(
     )
     ramp_interval: Int32[Array, ""] = integer(
         100,
-        "What the timer starts from that makes the game harder; one step is taken "
-        "at zero and one more below it.",
+        "What the ramp timer starts from. The game gets harder in the second step "
+        "after the timer reaches zero.",
         unit="steps",
         minimum=0,
     )
     max_steps: Int32[Array, ""] = time_limit(1000)
     ramping: bool = flag(True, "Whether the game gets harder as it goes on.")
-    minimal_actions: bool = flag(
-        True, "Whether to leave out the action that does nothing here."
-    )
+
+    minimal_set = (NOTHING, LEFT, UP, RIGHT, DOWN)
+    channels = CHANNELS
 
     def initial_state(self, key: Key[Array, ""]) -> AsterixState:
         del key
@@ -145,15 +143,20 @@ class Asterix(
     def transition(
         self, key: Key[Array, ""], state: AsterixState, action: Int32[Array, ""]
     ) -> Transition[AsterixState]:
+        # Rule 1: an entity enters.
         spawns = state.spawn_timer == 0
         entities = _spawn(self._draw(key, state), spawns, state.entities)
         spawn_timer = jnp.where(spawns, state.spawn_interval, state.spawn_timer)
 
-        x = state.player_x + (action == RIGHT) - (action == LEFT)
-        y = state.player_y + (action == DOWN) - (action == UP)
-        x, y = jnp.clip(x, 0, 9), jnp.clip(y, 1, 8)
+        # Rule 2: the player.
+        x = state.player_x + move(LEFT, RIGHT, action, self.actions)
+        y = state.player_y + move(UP, DOWN, action, self.actions)
+        x, y = jnp.clip(x, 0, SIZE - 1), jnp.clip(y, 1, NUM_ROWS)
+
+        # Rule 3: whom the player meets.
         entities, collects, dies = _meet(entities, x, y)
 
+        # Rule 4: the entities move.
         moves = state.move_timer == 0
         moved, collects_moved, dies_moved = _meet(_move_on(entities), x, y)
         entities = jax.tree.map(lambda a, b: jnp.where(moves, a, b), moved, entities)
@@ -161,18 +164,18 @@ class Asterix(
         dies = jnp.any(dies | (moves & dies_moved))
         move_timer = jnp.where(moves, state.move_interval, state.move_timer)
 
-        state = AsterixState(
+        # Rule 5: the timers.
+        state = dataclasses.replace(
+            state,
             player_x=x,
             player_y=y,
             entities=entities,
-            spawn_interval=state.spawn_interval,
             spawn_timer=spawn_timer - 1,
-            move_interval=state.move_interval,
             move_timer=move_timer - 1,
-            ramp_timer=state.ramp_timer,
-            ramp_index=state.ramp_index,
             time=state.time + 1,
         )
+
+        # Rule 6: difficulty.
         if self.ramping:
             state = self._ramp(state)
         return Transition(state, jnp.where(collects, 1.0, 0.0), dies)
@@ -192,55 +195,46 @@ class Asterix(
         can_move_sooner = state.move_interval > 1
         runs = can_spawn_sooner | can_move_sooner
         ramps = runs & (state.ramp_timer < 0)
+        spawns_sooner = ramps & can_spawn_sooner
         moves_sooner = ramps & can_move_sooner & (state.ramp_index % 2 == 1)
-        return AsterixState(
-            player_x=state.player_x,
-            player_y=state.player_y,
-            entities=state.entities,
-            spawn_interval=state.spawn_interval - (ramps & can_spawn_sooner),
-            spawn_timer=state.spawn_timer,
-            move_interval=state.move_interval - moves_sooner,
-            move_timer=state.move_timer,
-            ramp_timer=jnp.where(ramps, self.ramp_interval, state.ramp_timer - runs),
-            ramp_index=state.ramp_index + ramps,
-            time=state.time,
+        ramp_timer = state.ramp_timer - runs.astype(jnp.int32)
+        return dataclasses.replace(
+            state,
+            spawn_interval=state.spawn_interval - spawns_sooner.astype(jnp.int32),
+            move_interval=state.move_interval - moves_sooner.astype(jnp.int32),
+            ramp_timer=jnp.where(ramps, self.ramp_interval, ramp_timer),
+            ramp_index=state.ramp_index + ramps.astype(jnp.int32),
         )
 
     def observe(self, state: AsterixState) -> Bool[Array, "10 10 4"]:
         entities = state.entities
         back = entities.x - jnp.where(entities.moves_right, 1, -1)
         # A row has 40 entries, cell by cell, and at most three of them are true. What
-        # is not on the row, as the trail of an entity that came in, is none of the 40.
+        # is outside the row, such as the trail of an entity that has just entered, is
+        # none of the 40.
+        rows = jnp.arange(SIZE, dtype=jnp.int32)
         player = jnp.where(
-            jnp.arange(10) == state.player_y, 4 * state.player_x + PLAYER, -1
+            rows == state.player_y, len(CHANNELS) * state.player_x + PLAYER, -1
         )
         channel = jnp.where(entities.is_gold, GOLD, ENEMY)
-        entity = jnp.where(entities.is_present, 4 * entities.x + channel, -1)
-        trail = jnp.where(entities.is_present, 4 * back + TRAIL, -1)
-        true_entries = (player, _on_all_rows(entity), _on_all_rows(trail))
-        picture = computed_apart(state.time >= 0, _picture, *true_entries)
-        return picture.reshape(10, 10, 4)
-
-    @property
-    def action_space(self) -> Discrete:
-        return Discrete(5 if self.minimal_actions else 6)
-
-    @property
-    def observation_space(self) -> Box:
-        return Box(0, 1, (10, 10, 4), bool)
-
-    def draw(self, state: AsterixState) -> Scene:
-        return picture(self.observe(state))
+        entity = len(CHANNELS) * entities.x + channel
+        trail = len(CHANNELS) * back + TRAIL
+        entity, trail = (
+            _in_all_rows(jnp.where(entities.is_present, entry, -1))
+            for entry in (entity, trail)
+        )
+        always = state.time >= 0
+        entries = computed_apart(always, _entries, player, entity, trail)
+        return entries.reshape(SIZE, SIZE, len(CHANNELS))
 
 
 def _spawn(spawn: Spawn, spawns: Bool[Array, ""], entities: Entities) -> Entities:
     is_free = ~entities.is_present
-    place = (
-        jnp.cumsum(is_free, dtype=jnp.int32) - 1
-    )  # of a free row among the free rows
+    # The place of a free row among the free rows.
+    place = jnp.cumsum(is_free, dtype=jnp.int32) - 1
     is_new = spawns & is_free & (place == spawn.place)
     return Entities(
-        x=jnp.where(is_new, jnp.where(spawn.moves_right, 0, 9), entities.x),
+        x=jnp.where(is_new, jnp.where(spawn.moves_right, 0, SIZE - 1), entities.x),
         is_present=entities.is_present | is_new,
         is_gold=jnp.where(is_new, spawn.is_gold, entities.is_gold),
         moves_right=jnp.where(is_new, spawn.moves_right, entities.moves_right),
@@ -250,37 +244,31 @@ def _spawn(spawn: Spawn, spawns: Bool[Array, ""], entities: Entities) -> Entitie
 def _meet(
     entities: Entities, player_x: Int32[Array, ""], player_y: Int32[Array, ""]
 ) -> tuple[Entities, Bool[Array, " 8"], Bool[Array, " 8"]]:
-    """Takes away what the player collects; also says what that is, and what kills."""
-    is_here = (entities.x == player_x) & (jnp.arange(1, NUM_ROWS + 1) == player_y)
-    meets = entities.is_present & is_here
+    """Removes what the player collects; also returns what that is, and who kills."""
+    rows = jnp.arange(1, NUM_ROWS + 1, dtype=jnp.int32)
+    meets = entities.is_present & (entities.x == player_x) & (rows == player_y)
     collects, dies = meets & entities.is_gold, meets & ~entities.is_gold
-    entities = Entities(
-        x=entities.x,
-        is_present=entities.is_present & ~collects,
-        is_gold=entities.is_gold,
-        moves_right=entities.moves_right,
-    )
-    return entities, collects, dies
+    is_present = entities.is_present & ~collects
+    return dataclasses.replace(entities, is_present=is_present), collects, dies
 
 
 def _move_on(entities: Entities) -> Entities:
     x = entities.x + jnp.where(entities.moves_right, 1, -1)
-    is_inside = (x >= 0) & (x <= 9)
-    return Entities(
-        x=x,
-        is_present=entities.is_present & is_inside,
-        is_gold=entities.is_gold,
-        moves_right=entities.moves_right,
+    is_inside = (x >= 0) & (x < SIZE)
+    return dataclasses.replace(
+        entities, x=x, is_present=entities.is_present & is_inside
     )
 
 
-def _picture(*true_entries: Int32[Array, " 10"]) -> Bool[Array, "400"]:
-    """The entries of all rows, given those of each that are true."""
-    entries = jnp.arange(40, dtype=jnp.int8)
-    is_true = (entries == true.astype(jnp.int8)[:, None] for true in true_entries)
+def _entries(*true_entries: Int32[Array, " 10"]) -> Bool[Array, "400"]:
+    """The entries of all rows, given those of each row that are true."""
+    entries = jnp.arange(SIZE * len(CHANNELS), dtype=jnp.int8)
+    is_true = (
+        entries[None, :] == true.astype(jnp.int8)[:, None] for true in true_entries
+    )
     return ft.reduce(operator.or_, is_true).reshape(-1)
 
 
-def _on_all_rows(entry: Int32[Array, " 8"]) -> Int32[Array, " 10"]:
+def _in_all_rows(entry: Int32[Array, " 8"]) -> Int32[Array, " 10"]:
     """Adds the first and the last row, which hold no entities."""
     return jnp.pad(entry, 1, constant_values=-1)

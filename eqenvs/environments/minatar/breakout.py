@@ -6,14 +6,14 @@ the rules of their package `minatar` (https://github.com/kenjyoung/MinAtar) one 
 
 1. The paddle, in the last row, moves one cell to the left or to the right.
 2. The ball moves one cell along a diagonal. At the side walls it stays in its column
-   and turns round sideways.
-3. At the top it stays in its row and turns round vertically.
+   and turns around sideways.
+3. At the top it stays in its row and turns around vertically.
 4. If otherwise there is a brick where it goes, the brick breaks for a reward of 1 and
-   the ball stays in its row and turns round vertically; but right after a step with a
-   brick in the way, the ball flies on through further bricks, and they stay whole.
-5. If otherwise it comes to the last row, new bricks take the place of a wall that is
-   all broken. If the paddle is in the column that the ball comes from, the ball stays
-   in its row and turns round vertically; if it is in the column that the ball goes to,
+   the ball stays in its row and turns around vertically; but right after a step with a
+   brick in the way, the ball flies on through further bricks, which stay whole.
+5. If otherwise it reaches the last row, a wall without any bricks left is replaced by a
+   new one. If the paddle is in the column that the ball comes from, the ball stays in
+   its row and turns around vertically; if it is in the column that the ball goes to,
    also sideways; otherwise the episode terminates.
 """
 
@@ -25,15 +25,13 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Bool, Int32, Key, UInt32
 
-from ..._environment import AbstractEnvironment, AbstractState, Transition
-from ...fields import flag, time_limit
-from ...rendering import Scene
-from ...spaces import Box, Discrete
-from ._computed_once import computed_apart
-from ._picture import picture
+from ..._environment import AbstractState, Transition
+from ..._fusion import computed_apart
+from ...fields import time_limit
+from ._actions import LEFT, move, NOTHING, RIGHT
+from ._game import AbstractMinAtarGame, SIZE
 
 
-SIZE = 10  # cells along each side of the screen
 PADDLE_ROW = 9
 BRICK_ROWS = range(1, 4)
 WALL = np.uint32(2 ** (SIZE * len(BRICK_ROWS)) - 1)  # all bricks
@@ -57,18 +55,16 @@ class BreakoutState(AbstractState):
     time: Int32[Array, ""]
 
 
-class Breakout(
-    AbstractEnvironment[BreakoutState, Int32[Array, ""], Bool[Array, "10 10 4"]]
-):
+class Breakout(AbstractMinAtarGame[BreakoutState]):
     """Keep a ball in play with a paddle, and break bricks.
 
-    **Observation:** ten rows of ten cells with four channels, all booleans.
+    **Observation:** booleans of shape `(10, 10, 4)`: row, column and channel.
 
-    | channel | where it is true |
+    | channel | meaning |
     | --- | --- |
     | 0 | the paddle |
     | 1 | the ball |
-    | 2 | where the ball was one step before |
+    | 2 | trail: where the ball was one step before |
     | 3 | bricks |
 
     **Action:** `Discrete(3)`: 0 stays, 1 moves left, 2 right. Without
@@ -76,8 +72,8 @@ class Breakout(
 
     **Reward:** 1 for a brick, otherwise 0.
 
-    **Start:** a whole wall of three rows of bricks; the ball comes from the left or the
-    right edge of the row below, with equal probability.
+    **Start:** a whole wall of three rows of bricks, and the ball at the left or the
+    right edge of the last of these rows, with equal probability.
 
     **Episode end:** terminates when the ball gets past the paddle; truncated after
     `max_steps`.
@@ -86,9 +82,9 @@ class Breakout(
     """
 
     max_steps: Int32[Array, ""] = time_limit(1000)
-    minimal_actions: bool = flag(
-        True, "Whether to leave out the actions that do nothing."
-    )
+
+    minimal_set = (NOTHING, LEFT, RIGHT)
+    channels = CHANNELS
 
     def initial_state(self, key: Key[Array, ""]) -> BreakoutState:
         from_left = jr.bits(key, dtype=jnp.uint32) >> 31 == 0
@@ -112,8 +108,7 @@ class Breakout(
     ) -> Transition[BreakoutState]:
         del key
         # Rule 1: the paddle.
-        left, right = (1, 2) if self.minimal_actions else (1, 3)
-        paddle_x = state.paddle_x + (action == right) - (action == left)
+        paddle_x = state.paddle_x + move(LEFT, RIGHT, action, self.actions)
         paddle_x = jnp.clip(paddle_x, 0, SIZE - 1)
 
         # Rule 2: the ball, and the side walls.
@@ -153,19 +148,10 @@ class Breakout(
         return Transition(state, breaks.astype(float), at_bottom & ~turns)
 
     def observe(self, state: BreakoutState) -> Bool[Array, "10 10 4"]:
-        picture = computed_apart(state.time >= 0, _picture, state)
-        return picture.reshape(SIZE, SIZE, len(CHANNELS))
-
-    @property
-    def action_space(self) -> Discrete:
-        return Discrete(3 if self.minimal_actions else 6)
-
-    @property
-    def observation_space(self) -> Box:
-        return Box(False, True, (SIZE, SIZE, len(CHANNELS)), dtype=bool)
-
-    def draw(self, state: BreakoutState) -> Scene:
-        return picture(self.observe(state))
+        always = state.time >= 0
+        return computed_apart(always, _entries, state).reshape(
+            SIZE, SIZE, len(CHANNELS)
+        )
 
 
 def _brick(x: Int32[Array, ""], y: Int32[Array, ""]) -> UInt32[Array, ""]:
@@ -176,8 +162,8 @@ def _brick(x: Int32[Array, ""], y: Int32[Array, ""]) -> UInt32[Array, ""]:
     return jnp.where(is_brick_row, jnp.uint32(1) << number, jnp.uint32(0))
 
 
-def _picture(state: BreakoutState) -> Bool[Array, "400"]:
-    """All entries of the picture, row by row and cell by cell."""
+def _entries(state: BreakoutState) -> Bool[Array, "400"]:
+    """All entries of the observation, row by row and cell by cell."""
     entries = np.arange(SIZE * SIZE * len(CHANNELS), dtype=np.uint16)
     cell, channel = np.divmod(entries, len(CHANNELS))
 

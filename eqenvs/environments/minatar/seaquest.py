@@ -8,8 +8,8 @@ the rules of their package `minatar` (https://github.com/kenjyoung/MinAtar) one 
    enters at the left or the right edge of one of the rows 1 to 8; but not where it
    would meet enemies of its row that come the other way. When the diver timer is at
    zero, a diver enters likewise, and always.
-2. The player moves one cell left, up, right or down, and looks where it last moved to
-   the left or the right; or fires, once the gun has cooled down.
+2. The player moves one cell left, up, right or down, and looks the way it last moved,
+   left or right; or it fires, once the gun has cooled down.
 3. The player's bullets move one cell. A bullet that reaches a fish or, failing that, an
    enemy submarine is gone together with it, for a reward of 1. Of several fish or
    submarines in the cell, the oldest is struck.
@@ -24,15 +24,16 @@ the rules of their package `minatar` (https://github.com/kenjyoung/MinAtar) one 
    after it moved.
 9. The timers run down by one. Without oxygen the episode terminates. Under water the
    oxygen falls by one; a player who comes to the surface terminates the episode without
-   divers aboard, and otherwise gets full oxygen for one diver. With six divers, all of
-   them leave for a reward of 1 for every full 20 of the oxygen left, and one more is
+   divers aboard, and otherwise trades one diver for full oxygen. With six divers, all
+   of them leave for a reward of 1 for every full 20 of the oxygen left, and one more is
    owed: the number aboard is then -1, with which one may surface again.
 10. Each surfacing makes the game harder: enemies enter sooner, and every other time
    they move sooner too.
 
-**Representation.** The lists of the original are unbounded, but under these rules never
-long. At the highest difficulty an enemy enters at every step and leaves in the 30th; at
-lower difficulties enemies stay for longer but are rarer still. So 30 slots are enough.
+**Representation.** The lists of the original are unbounded, but under these rules they
+are never long. At the highest difficulty an enemy enters at every step and leaves in
+the 30th; at lower difficulties enemies stay longer, but fewer enter. So 30 slots are
+enough.
 Divers enter 30 steps apart and leave in the 60th step: 2 slots. A submarine fires every
 11 steps and its bullet is gone within 10: one bullet a slot, and it leaves the screen
 before the submarine would. The player fires every 5 steps, and its bullets are gone
@@ -49,23 +50,21 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Bool, Int32, Key
 
-from ..._environment import AbstractEnvironment, AbstractState, Transition
+from ..._environment import AbstractState, Transition
+from ..._fusion import computed_once
 from ...fields import flag, time_limit
-from ...rendering import Scene
-from ...spaces import Box, Discrete
+from ._actions import ACTIONS, DOWN, FIRE, is_action, LEFT, move, RIGHT, UP
 from ._bit_slices import ALL_SLOTS, lowest, NO_SLOT, Numbers, Slots, slots_if
-from ._computed_once import computed_once
-from ._picture import picture
+from ._game import AbstractMinAtarGame, SIZE
 
 
-SIZE = 10  # cells along each side of the screen
 GAUGES = 9  # the row of the two gauges; the player stays above
 MAX_OXYGEN = 200
 OXYGEN_PER_CELL = 20  # of the gauge
 MAX_DIVERS = 6  # aboard
 
 # What timers start from. A timer that has reached zero starts again in the next step;
-# the two that let someone enter lose their first unit in that very step.
+# the two timers for who enters also run down in that very step.
 SPAWN_INTERVAL = 20  # at the start
 DIVER_SPAWN_INTERVAL = 30
 MOVE_INTERVAL, MIN_MOVE_INTERVAL = 5, 2  # of enemies: at the start, and at the end
@@ -80,7 +79,6 @@ OLDEST_DIVER, YOUNGEST_DIVER = np.uint32(1 << 30), np.uint32(1 << 31)
 DIVERS = OLDEST_DIVER | YOUNGEST_DIVER
 ENEMIES = ~DIVERS
 
-ACTIONS = NOTHING, LEFT, UP, RIGHT, DOWN, FIRE = range(6)
 CHANNELS = range(10)
 FRONT, BACK, BULLET, TRAIL, ENEMY_BULLET = CHANNELS[:5]
 FISH, SUBMARINE, OXYGEN, ABOARD, DIVER = CHANNELS[5:]
@@ -110,7 +108,7 @@ class Swimmers(eqx.Module):
 
     `fish`, `submarine` and `diver` are the slots that hold one, and `bullet` those
     whose bullet is flying. The other fields mean nothing in an empty slot. A bullet has
-    the row and the direction of its slot, also when the submarine is no more.
+    the row and the direction of its slot, even when the submarine is gone.
     """
 
     fish: Slots
@@ -153,9 +151,7 @@ class SeaquestState(AbstractState):
         return jnp.maximum(MOVE_INTERVAL - self.ramp // 2, MIN_MOVE_INTERVAL)
 
 
-class Seaquest(
-    AbstractEnvironment[SeaquestState, Int32[Array, ""], Bool[Array, "10 10 10"]]
-):
+class Seaquest(AbstractMinAtarGame[SeaquestState]):
     """Rescue divers, shoot enemies, and come up for air in time.
 
     **Observation:** booleans of shape `(10, 10, 10)`: row, column and channel.
@@ -174,7 +170,7 @@ class Seaquest(
     | 9 | divers |
 
     **Action:** `Discrete(6)`: 0 does nothing, 1 moves left, 2 up, 3 right, 4 down, and
-    5 fires.
+    5 fires. All have an effect, so `minimal_actions` makes no difference.
 
     **Reward:** 1 for every fish and enemy submarine struck; and for surfacing with six
     divers, the number of full 20s of the oxygen left, 10 at most.
@@ -189,11 +185,9 @@ class Seaquest(
 
     max_steps: Int32[Array, ""] = time_limit(1000)
     ramping: bool = flag(True, "Whether the game gets harder with each surfacing.")
-    minimal_actions: bool = flag(
-        True,
-        "Whether to leave out actions without an effect; in this game there are "
-        "none, so that both settings have the same six.",
-    )
+
+    minimal_set = tuple(ACTIONS)
+    channels = CHANNELS
 
     def initial_state(self, key: Key[Array, ""]) -> SeaquestState:
         del key
@@ -233,8 +227,8 @@ class Seaquest(
 
         # Rules 1 and 2: who enters, and what the player does.
         swimmers = _enter(state, self._draw(key))
-        x, y, right = _steer(state, action)
-        fires = (action == FIRE) & (state.shot_timer == 0)
+        x, y, right = self._steer(state, action)
+        fires = is_action(FIRE, action, self.actions) & (state.shot_timer == 0)
         bullets = _fire(state.bullets, Bullet(x, y, right, fires))
         swimmers, bullets = computed_once(always, (swimmers, bullets))
 
@@ -284,7 +278,7 @@ class Seaquest(
         # Rule 10: difficulty.
         ramp = state.ramp
         if self.ramping:
-            ramp = jnp.minimum(ramp + surfaces, MAX_RAMP)
+            ramp = jnp.minimum(ramp + surfaces.astype(jnp.int32), MAX_RAMP)
 
         next_state = SeaquestState(
             x=x,
@@ -307,7 +301,7 @@ class Seaquest(
                 bullet=enemy_bullet & ~_is_off_screen(new_bullet_x),
                 bullet_x=new_bullet_x,
             ),
-            num_divers=jnp.where(unloads, 0, num_divers) - surfaces,
+            num_divers=jnp.where(unloads, 0, num_divers) - surfaces.astype(jnp.int32),
             oxygen=jnp.where(surfaces, MAX_OXYGEN, oxygen),
             at_surface=(y == 0) & (surfaces | state.at_surface),
             spawn_timer=_next_timer(state.spawn_timer, state.spawn_interval),
@@ -321,6 +315,17 @@ class Seaquest(
             time=state.time + 1,
         )
         return Transition(next_state, reward.astype(float), is_over)
+
+    def _steer(
+        self, state: SeaquestState, action: Int32[Array, ""]
+    ) -> tuple[Int32[Array, ""], Int32[Array, ""], Bool[Array, ""]]:
+        """Where the player goes, and whether it then looks to the right."""
+        x = state.x + move(LEFT, RIGHT, action, self.actions)
+        y = state.y + move(UP, DOWN, action, self.actions)
+        left = is_action(LEFT, action, self.actions)
+        right = is_action(RIGHT, action, self.actions)
+        x, y = jnp.clip(x, 0, SIZE - 1), jnp.clip(y, 0, GAUGES - 1)
+        return x, y, right | (state.right & ~left)
 
     def _draw(self, key: Key[Array, ""]) -> Draw:
         # One word: eight fair bits, and a chance of one in three from the other 24.
@@ -337,7 +342,7 @@ class Seaquest(
         swimmers = state.swimmers
         first, second = state.bullets
         back = jnp.where(state.right, state.x - 1, state.x + 1)
-        cells = np.arange(SIZE)
+        cells = np.arange(SIZE, dtype=np.int32)
 
         def bit(i, mask):
             return jnp.asarray(mask).astype(jnp.uint32) << i
@@ -371,20 +376,10 @@ class Seaquest(
         )
         swims = np.isin(CHANNELS, [TRAIL, ENEMY_BULLET, FISH, SUBMARINE, DIVER])
         swims = np.tile(np.where(swims, ALL_SLOTS, NO_SLOT), SIZE)
-        rows = (swimmer_rows[:, None] & swims) | (other_rows[:, None] & ~swims)
-        # Two axes, not three: one long loop for the compiler to vectorise.
-        return ((rows & columns) != 0).reshape(SIZE, SIZE, len(CHANNELS))
-
-    @property
-    def action_space(self) -> Discrete:
-        return Discrete(len(ACTIONS))
-
-    @property
-    def observation_space(self) -> Box:
-        return Box(False, True, (SIZE, SIZE, len(CHANNELS)), dtype=bool)
-
-    def draw(self, state: SeaquestState) -> Scene:
-        return picture(self.observe(state))
+        swimmer_rows, other_rows = swimmer_rows[:, None], other_rows[:, None]
+        rows = (swimmer_rows & swims[None, :]) | (other_rows & ~swims[None, :])
+        # Two axes, not three: one long loop for the compiler to vectorize.
+        return ((rows & columns[None, :]) != 0).reshape(SIZE, SIZE, len(CHANNELS))
 
 
 def _enter(state: SeaquestState, draw: Draw) -> Swimmers:
@@ -432,16 +427,6 @@ def _enter(state: SeaquestState, draw: Draw) -> Swimmers:
     )
 
 
-def _steer(
-    state: SeaquestState, action: Int32[Array, ""]
-) -> tuple[Int32[Array, ""], Int32[Array, ""], Bool[Array, ""]]:
-    """Where the player goes, and whether it then looks to the right."""
-    left, right = action == LEFT, action == RIGHT
-    x = jnp.clip(state.x + right - left, 0, SIZE - 1)
-    y = jnp.clip(state.y + (action == DOWN) - (action == UP), 0, GAUGES - 1)
-    return x, y, right | (state.right & ~left)
-
-
 def _fire(bullets: tuple[Bullet, Bullet], new: Bullet) -> tuple[Bullet, Bullet]:
     """The younger and the older bullet after `new` is fired; if it is, it flies."""
 
@@ -467,7 +452,7 @@ def _fly(
         struck_submarine = lowest(here & submarine) & slots_if(struck_fish == 0)
         fish, submarine = fish & ~struck_fish, submarine & ~struck_submarine
         strikes = (struck_fish | struck_submarine) != 0
-        num_struck += strikes
+        num_struck += strikes.astype(jnp.int32)
         moved.append(dataclasses.replace(bullet, x=x, flying=flying & ~strikes))
     swimmers = dataclasses.replace(swimmers, fish=fish, submarine=submarine)
     return swimmers, (moved[0], moved[1]), num_struck

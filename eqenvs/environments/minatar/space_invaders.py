@@ -1,26 +1,26 @@
 """Space Invaders: shoot the aliens before they come down, and dodge their bullets.
 
-The game is the one of Young & Tian, "MinAtar: An Atari-Inspired Testbed for Thorough
-and Reproducible Reinforcement Learning Experiments" (2019, arXiv:1903.03176), as their
-package `minatar` plays it (https://github.com/kenjyoung/MinAtar). Nothing is random. In
-every step:
+The game is that of Young & Tian, "MinAtar: An Atari-Inspired Testbed for Thorough and
+Reproducible Reinforcement Learning Experiments" (2019, arXiv:1903.03176), and follows
+the rules of their package `minatar` (https://github.com/kenjyoung/MinAtar) one by one.
+Nothing is random.
 
-1. The cannon, in the bottom row, moves one cell to the left or to the right, or fires a
-   bullet if its shot timer is at zero; the timer starts again if it does.
+1. The cannon, in the bottom row, moves one cell to the left or to the right; or it
+   fires a bullet, if its shot timer is at zero, and the timer starts again.
 2. The cannon's bullets fly one row up, the aliens' bullets one row down.
-3. If the aliens' move timer is at zero, they all move one cell onward. When one of them
-   is at the edge, they turn and come down one row instead. The timer starts again from
-   the number of aliens, or from the move interval where that is less.
-4. If the aliens' shot timer is at zero, the lowest alien of the column that is nearest
-   to the cannon drops a bullet; of two columns that are as near, the left one. The
-   timer starts again.
-5. An alien in the same cell as one of the cannon's bullets is shot, and both are gone.
-6. All timers go down by one.
+3. When the aliens' move timer is at zero, they all move one cell. When one of them is
+   at the edge, they turn and come down one row instead. The timer starts again from the
+   number of aliens, or from the move interval if that is less.
+4. The episode terminates when the cannon is in the cell of an alien's bullet, or of an
+   alien before or after it moved, and when aliens come down from the bottom row.
+5. When the aliens' shot timer is at zero, the lowest alien of the column nearest to the
+   cannon drops a bullet; of two columns equally near, the left one. The timer starts
+   again.
+6. An alien in the cell of one of the cannon's bullets is shot, for a reward of 1, and
+   both are gone.
 7. When all aliens are shot, a new wave of them appears at the top. Each wave is a
    little faster than the one before, up to the seventh.
-
-The game is over when the cannon is in the same cell as a bullet (after rule 2) or an
-alien (after rules 2 and 3), or when aliens that are in the bottom row come down.
+8. All timers run down by one.
 """
 
 import functools as ft
@@ -30,27 +30,27 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int32, Key
 
-from ..._environment import AbstractEnvironment, AbstractState, Transition
+from ..._environment import AbstractState, Transition
 from ...fields import flag, integer, time_limit
-from ...rendering import Scene
-from ...spaces import Box, Discrete
-from ._picture import picture
+from ._actions import FIRE, is_action, LEFT, move, NOTHING, RIGHT
+from ._game import AbstractMinAtarGame, SIZE
 
 
-LEFT, RIGHT, FIRE = 1, 3, 5  # the actions, among all six; all others do nothing
+BOTTOM = SIZE - 1  # the row of the cannon
 FASTEST_MOVE_INTERVAL = 6  # steps; waves get no faster than this
 
 # A map is ten integers, one for each row: bit `x` of it is the cell in column `x`.
-SIZE = 10
 WAVE_COLUMNS = 0b00_1111_1100
 WAVE_ROWS = 4
-BOTTOM = 9  # the last row
+
+CHANNELS = range(6)
+CANNON, ALIEN, LEFT_ALIEN, RIGHT_ALIEN, BULLET, ALIEN_BULLET = CHANNELS
 
 
 class SpaceInvadersState(AbstractState):
-    """Where everything is, and how many steps the timers have to go.
+    """Where everything is, and how many steps the timers have left.
 
-    The aliens and the bullets are maps: of the ten integers, one for each row, bit `x`
+    The aliens and the bullets are maps: ten integers, one for each row, whose bit `x`
     is the cell in column `x`.
     """
 
@@ -67,21 +67,19 @@ class SpaceInvadersState(AbstractState):
     time: Int32[Array, ""]
 
 
-class SpaceInvaders(
-    AbstractEnvironment[SpaceInvadersState, Int32[Array, ""], Bool[Array, "10 10 6"]]
-):
+class SpaceInvaders(AbstractMinAtarGame[SpaceInvadersState]):
     """Shoot aliens, who move from side to side and come down, and dodge their bullets.
 
-    **Observation:** ten rows of ten cells with six channels, all booleans.
+    **Observation:** booleans of shape `(10, 10, 6)`: row, column and channel.
 
-    | channel | where it is true |
+    | channel | meaning |
     | --- | --- |
     | 0 | the cannon |
     | 1 | aliens |
     | 2 | aliens, if they move left |
     | 3 | aliens, if they move right |
-    | 4 | bullets of the cannon |
-    | 5 | bullets of the aliens |
+    | 4 | the cannon's bullets |
+    | 5 | the aliens' bullets |
 
     **Action:** `Discrete(4)`: 0 does nothing, 1 moves left, 2 right, 3 fires. Without
     `minimal_actions`, `Discrete(6)`: 1 moves left, 3 right, 5 fires, and all others do
@@ -89,7 +87,7 @@ class SpaceInvaders(
 
     **Reward:** 1 for every alien shot.
 
-    **Start:** the cannon is in the middle, below a wave of 24 aliens.
+    **Start:** the cannon in the middle, below a wave of 24 aliens.
 
     **Episode end:** terminates when a bullet or an alien hits the cannon or the aliens
     reach the ground; truncated after `max_steps`.
@@ -111,13 +109,13 @@ class SpaceInvaders(
     )
     max_steps: Int32[Array, ""] = time_limit(1000)
     ramping: bool = flag(True, "Whether each wave is faster than the one before.")
-    minimal_actions: bool = flag(
-        True, "Whether to leave out the actions that do nothing here."
-    )
+
+    minimal_set = (NOTHING, LEFT, RIGHT, FIRE)
+    channels = CHANNELS
 
     def initial_state(self, key: Key[Array, ""]) -> SpaceInvadersState:
         del key
-        nothing = jnp.zeros(10, jnp.int32)
+        nothing = jnp.zeros(SIZE, jnp.int32)
         return SpaceInvadersState(
             cannon_x=jnp.int32(5),
             cannon_bullets=nothing,
@@ -136,17 +134,18 @@ class SpaceInvaders(
         self, key: Key[Array, ""], state: SpaceInvadersState, action: Int32[Array, ""]
     ) -> Transition[SpaceInvadersState]:
         del key
-        left, right, fire = (1, 2, 3) if self.minimal_actions else (LEFT, RIGHT, FIRE)
-
-        fires = (action == fire) & (state.shot_timer == 0)
+        # Rule 1: the cannon.
+        fires = is_action(FIRE, action, self.actions) & (state.shot_timer == 0)
         shot_timer = jnp.where(fires, self.shot_interval, state.shot_timer)
-        x = state.cannon_x + (action == right) - (action == left)
-        x = jnp.clip(x, 0, 9)
-
+        x = state.cannon_x + move(LEFT, RIGHT, action, self.actions)
+        x = jnp.clip(x, 0, SIZE - 1)
         new_bullet = _in_row(BOTTOM, jnp.where(fires, 1 << state.cannon_x, 0))
+
+        # Rule 2: the bullets.
         cannon_bullets = _up(state.cannon_bullets | new_bullet)
         alien_bullets = _down(state.alien_bullets)
 
+        # Rule 3: the aliens move.
         moves = state.alien_move_timer == 0
         aliens, columns, turns = _move(state.aliens, state.aliens_move_right, moves)
         num_aliens = _count(state.aliens)
@@ -155,10 +154,13 @@ class SpaceInvaders(
             jnp.minimum(num_aliens, state.alien_move_interval),
             state.alien_move_timer,
         )
+
+        # Rule 4: the end.
         harmful = (alien_bullets | state.aliens | aliens)[BOTTOM]
         lands = turns & (state.aliens[BOTTOM] > 0)
         terminated = ((harmful >> x) & 1 == 1) | lands
 
+        # Rule 5: the aliens shoot.
         shoots = state.alien_shot_timer == 0
         new_bullet = _lowest_in_column(aliens, _nearest_column(columns, x))
         alien_bullets = alien_bullets | jnp.where(shoots, new_bullet, 0)
@@ -166,19 +168,22 @@ class SpaceInvaders(
             shoots, self.alien_shot_interval, state.alien_shot_timer
         )
 
+        # Rule 6: aliens are shot.
         shot = aliens & cannon_bullets
         aliens, cannon_bullets = aliens ^ shot, cannon_bullets ^ shot
         num_left = _count(aliens)
         reward = num_aliens - num_left
 
+        # Rule 7: a new wave.
         is_cleared = num_left == 0
         aliens = jnp.where(is_cleared, _new_wave(), aliens)
         alien_move_interval, ramp_index = state.alien_move_interval, state.ramp_index
         if self.ramping:
             ramps = is_cleared & (alien_move_interval > FASTEST_MOVE_INTERVAL)
-            alien_move_interval = alien_move_interval - ramps
-            ramp_index = ramp_index + ramps
+            alien_move_interval = alien_move_interval - ramps.astype(jnp.int32)
+            ramp_index = ramp_index + ramps.astype(jnp.int32)
 
+        # Rule 8: the timers.
         state = SpaceInvadersState(
             cannon_x=x,
             cannon_bullets=cannon_bullets,
@@ -196,35 +201,29 @@ class SpaceInvaders(
 
     def observe(self, state: SpaceInvadersState) -> Bool[Array, "10 10 6"]:
         cannon = _in_row(BOTTOM, 1 << state.cannon_x)
-        aliens_and_direction = jnp.where(state.aliens_move_right, 0b1010, 0b0110)
+        aliens = jnp.where(
+            state.aliens_move_right,
+            1 << ALIEN | 1 << RIGHT_ALIEN,
+            1 << ALIEN | 1 << LEFT_ALIEN,
+        )
 
         def half_rows(first_column):
             """Five cells of every row: bit `6 * cell + channel` of its 30 bits."""
             maps = (cannon, state.aliens, state.cannon_bullets, state.alien_bullets)
-            places = (1, aliens_and_direction, 1 << 4, 1 << 5)
+            places = (1 << CANNON, aliens, 1 << BULLET, 1 << ALIEN_BULLET)
             spread = (_spread(rows >> first_column) for rows in maps)
             parts = [x * place for x, place in zip(spread, places, strict=True)]
             return ft.reduce(operator.or_, parts)[:, None]
 
-        entry = jnp.arange(60)
+        entry = jnp.arange(60, dtype=jnp.int32)[None, :]
         half = jnp.where(entry < 30, half_rows(0), half_rows(5))
-        return ((half >> (entry % 30)) & 1 == 1).reshape(SIZE, SIZE, 6)
-
-    @property
-    def action_space(self) -> Discrete:
-        return Discrete(4 if self.minimal_actions else 6)
-
-    @property
-    def observation_space(self) -> Box:
-        return Box(0, 1, (10, 10, 6), bool)
-
-    def draw(self, state: SpaceInvadersState) -> Scene:
-        return picture(self.observe(state))
+        is_true = (half >> (entry % 30)) & 1 == 1
+        return is_true.reshape(SIZE, SIZE, len(CHANNELS))
 
 
 def _in_row(row: int, columns: Int32[Array, ""]) -> Int32[Array, " 10"]:
     """A map with nothing in all other rows."""
-    return jnp.where(jnp.arange(SIZE) == row, columns, 0)
+    return jnp.where(jnp.arange(SIZE, dtype=jnp.int32) == row, columns, 0)
 
 
 def _up(rows: Int32[Array, " 10"]) -> Int32[Array, " 10"]:
@@ -240,7 +239,9 @@ def _count(rows: Int32[Array, " 10"]) -> Int32[Array, ""]:
 
 
 def _new_wave() -> Int32[Array, " 10"]:
-    return jnp.where(jnp.arange(SIZE) < WAVE_ROWS, jnp.int32(WAVE_COLUMNS), 0)
+    return jnp.where(
+        jnp.arange(SIZE, dtype=jnp.int32) < WAVE_ROWS, jnp.int32(WAVE_COLUMNS), 0
+    )
 
 
 def _move(
@@ -277,7 +278,7 @@ def _lowest_in_column(
     rows: Int32[Array, " 10"], column: Int32[Array, ""]
 ) -> Int32[Array, " 10"]:
     """A map of the one cell of `rows` that is lowest in a column, given as its bit."""
-    y = jnp.arange(SIZE)
+    y = jnp.arange(SIZE, dtype=jnp.int32)
     lowest = jnp.max(jnp.where(rows & column > 0, y, -1))
     return jnp.where(y == lowest, column, 0)
 
