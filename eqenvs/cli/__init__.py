@@ -49,10 +49,11 @@ def _run() -> None:
     from .evaluate import Evaluate
     from .info import Info
     from .list import List
+    from .play import Play
     from .train import Train
 
     tyro.cli(
-        List | Info | Train | Evaluate | Bench,  # pyright: ignore[reportArgumentType]
+        List | Info | Train | Evaluate | Play | Bench,  # pyright: ignore
         prog="eqenvs",
         description="Reinforcement-learning environments for JAX. "
         "`eqenvs --version` shows which version is installed.",

@@ -62,6 +62,7 @@ def record(env: Any, played: Any, value: Any = None, *, most_lanes: int) -> Reco
         the lanes.
     - `played`: what `rollout` returns, its trajectory, a list of states, or states
         stacked along a leading axis; with an axis for lanes behind that of time or not.
+        A `Recording` stays as it is.
     - `value`: what an agent expects at each step, of the shape of the rewards.
     - `most_lanes`: how many lanes to draw at most.
 
@@ -73,6 +74,8 @@ def record(env: Any, played: Any, value: Any = None, *, most_lanes: int) -> Reco
 
     `TypeError` or `ValueError` if an argument is not what is said above.
     """
+    if isinstance(played, Recording):
+        return played
     env = _single(env)
     if not callable(getattr(env, "draw", None)):
         raise TypeError(
@@ -117,7 +120,7 @@ def record(env: Any, played: Any, value: Any = None, *, most_lanes: int) -> Reco
             value=None,
             ended=np.zeros((frames, lanes), np.uint8),
             shows_last_state=True,
-            parameters=_parameters(env, all_lanes, lanes),
+            parameters=parameters_of(env, all_lanes, lanes),
             all_lanes=all_lanes,
         )
     next_states = getattr(played, "next_state", None)
@@ -153,7 +156,7 @@ def record(env: Any, played: Any, value: Any = None, *, most_lanes: int) -> Reco
         value=None if value is None else behind(np.asarray(value, np.float32), np.nan),
         ended=behind(ended, 0),
         shows_last_state=next_states is not None,
-        parameters=_parameters(env, all_lanes, lanes),
+        parameters=parameters_of(env, all_lanes, lanes),
         all_lanes=all_lanes,
     )
 
@@ -273,7 +276,7 @@ def _numbers_of(action: Any, has_lanes: bool) -> np.ndarray:
     return np.concatenate(leaves, -1).astype(np.float32)[..., :8]
 
 
-def _parameters(env: Any, all_lanes: int, lanes: int) -> list[tuple[str, str, Any]]:
+def parameters_of(env: Any, all_lanes: int, lanes: int) -> list[tuple[str, str, Any]]:
     """The names, units and values of the numbers and names that describe `env`."""
     if not dataclasses.is_dataclass(env):
         return []
@@ -283,7 +286,7 @@ def _parameters(env: Any, all_lanes: int, lanes: int) -> list[tuple[str, str, An
         value = getattr(env, field.name)
         unit = getattr(field.metadata.get("converter"), "unit", "")
         if dataclasses.is_dataclass(value):
-            found += _parameters(value, all_lanes, lanes)
+            found += parameters_of(value, all_lanes, lanes)
         elif eqx.is_array(value):
             is_batched = getattr(axes, field.name) is not None
             if value.ndim == is_batched:

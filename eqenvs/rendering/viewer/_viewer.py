@@ -105,14 +105,15 @@ class Viewer:
                 for name, recording in self.recordings.items()
             ],
         }
-        return fill_page(
-            "page.html",
+        return fill(
+            read_asset("page.html"),
             title=html.escape(self.title),
             css=read_asset("viewer.css"),
             # A `<` could end the element that holds the data.
             data=json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),
             recording=packer.to_base64(),
             scene_js=read_asset("scene.js"),
+            page_js=read_asset("page.js"),
             viewer_js=read_asset("viewer.js"),
         )
 
@@ -157,9 +158,8 @@ def read_asset(name: str) -> str:
     return (_HERE / name).read_text(encoding="utf-8")
 
 
-def fill_page(name: str, **contents: str) -> str:
+def fill(page: str, **contents: str) -> str:
     """A page whose `{{names}}` are replaced, each once and in its order."""
-    page = read_asset(name)
     pieces = []
     for key, content in contents.items():
         before, page = page.split("{{" + key + "}}")

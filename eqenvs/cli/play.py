@@ -1,0 +1,107 @@
+"""`eqenvs play`"""
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from .._checks import as_key
+from .._parametric import described_fields, unknown_parameter
+from .._registry import EnvironmentSpec, registered, spec
+from ._arguments import Assignments, OptionalFolder, OptionalId
+from .train import parse
+
+
+@dataclass
+class Play:
+    """Play an environment by hand, in a page in your browser."""
+
+    id: OptionalId = None
+    """Which environment, such as CartPole-v1, or one of your own, as
+    mymodule:MyEnvironment. With --agent, by default that of the agent."""
+    agent: OptionalFolder = None
+    """The folder of a run, such as runs/CartPole-v1-seed0, whose agent can take over.
+    The environment is then the one it was trained in."""
+    parameters: Assignments = ()
+    """Parameters of the environment, such as gravity=3.7 pole_mass=0.2. `eqenvs info`
+    lists them."""
+    seed: int = 0
+    """Seed of the random numbers."""
+    port: int = 0
+    """The port to listen on; 0 for any that is free."""
+    browser: bool = True
+    """Whether to open the page in a browser."""
+
+    def run(self) -> None:
+        try:
+            from ..rendering.play import serve
+        except ModuleNotFoundError as error:
+            sys.exit(f"eqenvs: {error}")
+        as_key(self.seed, "play")
+        facts, env, agent = self._environment()
+        serve(
+            env,
+            agent=agent,
+            seed=self.seed,
+            title=facts.id,
+            frames_per_second=facts.frames_per_second,
+            port=self.port,
+            browser=self.browser,
+        )
+
+    def _environment(self) -> tuple[EnvironmentSpec, Any, Any]:
+        parameters = parse(self.parameters)
+        if self.agent is None:
+            if self.id is None:
+                print(
+                    "eqenvs: play which environment? See: eqenvs list", file=sys.stderr
+                )
+                sys.exit(2)
+            facts = find(self.id)
+            return facts, make(facts, parameters), None
+        from ..agents import load
+        from ..rendering.play._sliders import changed
+
+        run = load(self.agent)
+        env, id = run.env, run.record.get("id")
+        if self.id is not None and self.id != id:
+            raise ValueError(
+                f"the agent in {self.agent} was trained in {id}, not in {self.id}. "
+                "Leave out the environment, or name that one."
+            )
+        for name, value in parameters.items():
+            env = changed(env, path_of(env, name), value)
+        id = id or type(env).__name__
+        facts = (
+            spec(id) if id in registered() else EnvironmentSpec(id=id, entry_point="")
+        )
+        return facts, env, run.agent
+
+
+def find(id: str) -> EnvironmentSpec:
+    """What is known of an environment that has an id, or is `module:Class`."""
+    if id in registered() or id.count(":") != 1:
+        return spec(id)
+    return EnvironmentSpec(id=id, entry_point=id)
+
+
+def make(facts: EnvironmentSpec, parameters: dict[str, Any]) -> Any:
+    """The environment, imported from the current folder if it is there."""
+    # As `python -m` does, and a script does not.
+    sys.path.insert(0, os.getcwd())
+    try:
+        return facts.make(**parameters)
+    except ImportError as error:
+        raise ValueError(str(error)) from error
+
+
+def path_of(env: Any, name: str) -> list[str]:
+    """Where a parameter is in an environment, or in those that it wraps."""
+    path, allowed, inside = [], [], env
+    while inside is not None:
+        described = described_fields(type(inside))
+        if name in described and name != "env":
+            return [*path, name]
+        allowed += [other for other in described if other != "env"]
+        inside, path = getattr(inside, "env", None), [*path, "env"]
+    raise TypeError(unknown_parameter(type(env).__name__, name, allowed))

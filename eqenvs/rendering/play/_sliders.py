@@ -1,0 +1,120 @@
+"""Sliders made from the fields of an environment, and environments made from them."""
+
+import dataclasses
+import inspect
+import math
+from typing import Any
+
+import equinox as eqx
+import numpy as np
+
+from ..._parametric import described_fields
+
+
+def sliders_of(env: Any) -> list[dict[str, Any]]:
+    """What a page must know of the parameters of an environment.
+
+    **Arguments:**
+
+    - `env`: an environment; those it wraps follow it.
+
+    **Returns:**
+
+    A dictionary for each parameter, with its `path`, `name`, `owner`, `description`,
+    `unit` and `value`. Those that can be changed while the environment is played,
+    numbers that are array leaves, also have a range that a slider can have (`low`,
+    `high`, `step`).
+    """
+    found = []
+    path = ()
+    while dataclasses.is_dataclass(env):
+        for name, field in described_fields(type(env)).items():
+            value = getattr(env, name)
+            parameter = field.parameter
+            about = {
+                "path": [*path, name],
+                "name": name.replace("_", " "),
+                "owner": type(env).__name__,
+                "description": parameter.description,
+                "unit": parameter.unit,
+            }
+            number = _number(value)
+            if number is not None and not parameter.static:
+                found.append(about | {"value": number} | _range(parameter, number))
+            elif isinstance(value, bool | int | str) and parameter.static:
+                found.append(about | {"value": value})
+        env, path = getattr(env, "env", None), (*path, "env")
+    return found
+
+
+def _number(value: Any) -> float | int | None:
+    """A scalar as it would be written; `None` for anything else."""
+    if not eqx.is_array(value) or value.ndim or not np.isfinite(value):
+        return None
+    value = np.asarray(value)
+    if np.issubdtype(value.dtype, np.integer):
+        return int(value)
+    # As short as the number that was given in 32 bits.
+    return float(f"{float(value):.6g}") if value.dtype.kind == "f" else None
+
+
+def _range(parameter: Any, value: float | int) -> dict[str, Any]:
+    low = getattr(parameter, "minimum", None)
+    high = getattr(parameter, "maximum", None)
+    above = getattr(parameter, "above", None)
+    if high is None:
+        high = 3 * value if value > 0 else 1.0 if value == 0 else 0.0
+        if low is not None or above is not None:
+            high = max(high, (low or above or 0) + 1)
+    if low is None:
+        low = 3 * value if value < 0 else -1.0 if value == 0 else 0.0
+        low = min(low, high - 1) if low >= high else low
+        low = low if above is None else max(low, above)
+    if isinstance(value, int):
+        step = 1
+    else:
+        step = 10.0 ** math.floor(math.log10((high - low) / 100))
+        step *= next(x for x in (1, 2, 5, 10) if (high - low) / (x * step) <= 300)
+    low, high = (float(f"{x:.6g}") for x in (low, high))
+    if above is not None and low <= above:
+        low = float(f"{above + step:.6g}")
+    return {"low": low, "high": high, "step": float(f"{step:.6g}")}
+
+
+def changed(env: Any, path: list[str], value: Any) -> Any:
+    """An environment with another value of a parameter.
+
+    It is made by its constructor, which checks the value, also together with the other
+    parameters.
+
+    **Arguments:**
+
+    - `env`: an environment.
+    - `path`: the name of the parameter, after as many `"env"` as environments wrap the
+        one that has it.
+    - `value`: the value.
+
+    **Returns:**
+
+    The environment.
+
+    **Raises:**
+
+    `TypeError` or `ValueError` if there is no such parameter, or its value is not
+    allowed.
+    """
+    name, *rest = path
+    described = described_fields(type(env))
+    if name not in described:
+        raise ValueError(f"{type(env).__name__} has no parameter {name!r}.")
+    if rest:
+        value = changed(getattr(env, name), rest, value)
+    else:
+        value = described[name].parameter(value)
+    fields = [field.name for field in dataclasses.fields(env) if field.init]
+    if set(fields) <= set(inspect.signature(type(env)).parameters):
+        values = {field: getattr(env, field) for field in fields}
+        return type(env)(**values | {name: value})
+    return eqx.tree_at(
+        lambda x: getattr(x, name), env, value, is_leaf=lambda x: x is None
+    )
