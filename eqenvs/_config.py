@@ -20,6 +20,7 @@ from ._parametric import (
     described_fields,
     unknown_parameter,
 )
+from .spaces import AbstractSpace, Box, Dict, Discrete, MultiDiscrete, Tuple
 
 
 def to_config(object: AbstractParametric) -> dict[str, Any]:
@@ -131,6 +132,8 @@ def _write(value: Any, name: str) -> Any:
         return value
     if isinstance(value, AbstractParametric):
         return to_config(value)
+    if isinstance(value, AbstractSpace):
+        return _write_space(value, name)
     if isinstance(value, jax.core.Tracer):
         raise ValueError(f"{name} is being traced and has no value yet.")
     if isinstance(value, jax.Array | np.ndarray | np.generic):
@@ -145,6 +148,35 @@ def _write(value: Any, name: str) -> Any:
     raise TypeError(f"{name} cannot be written to a configuration: {value!r}.")
 
 
+def _write_space(space: AbstractSpace, name: str) -> dict[str, Any]:
+    match space:
+        case Box():
+            low, high = np.asarray(space.low), np.asarray(space.high)
+            inside = {"low": low, "high": high, "dtype": str(space.dtype)}
+        case Discrete():
+            inside = {"n": space.n}
+        case MultiDiscrete():
+            inside = {"nvec": list(space.nvec)}
+        case Tuple():
+            inside = {"spaces": [_write_space(part, name) for part in space.spaces]}
+        case Dict():
+            parts = space.spaces
+            inside = {"spaces": {key: _write_space(parts[key], name) for key in parts}}
+        case _:
+            raise TypeError(f"{name} cannot be written to a configuration: {space!r}.")
+    return {"space": _path_of(type(space)), **inside}
+
+
+def _read_space(config: Mapping[str, Any]) -> AbstractSpace:
+    inside = {name: value for name, value in config.items() if name != "space"}
+    match inside.get("spaces"):
+        case list() as parts:
+            inside["spaces"] = [_read_space(part) for part in parts]
+        case Mapping() as parts:
+            inside["spaces"] = {key: _read_space(parts[key]) for key in parts}
+    return _imported(config["space"], "space")(**inside)
+
+
 def _write_number(value: Any) -> bool | int | float | str:
     number = value.item()
     if isinstance(number, float):
@@ -157,6 +189,8 @@ def _write_number(value: Any) -> bool | int | float | str:
 def _read(value: Any) -> Any:
     if isinstance(value, Mapping) and "class" in value:
         return from_config(value)
+    if isinstance(value, Mapping) and "space" in value:
+        return _read_space(value)
     if isinstance(value, Mapping) and set(value) == {"function"}:
         return _imported(value["function"], "function")
     if isinstance(value, list):

@@ -46,6 +46,7 @@ def _run() -> None:
     import tyro
 
     from .bench import Bench
+    from .check import Check
     from .evaluate import Evaluate
     from .info import Info
     from .list import List
@@ -53,7 +54,7 @@ def _run() -> None:
     from .train import Train
 
     tyro.cli(
-        List | Info | Train | Evaluate | Play | Bench,  # pyright: ignore
+        List | Info | Check | Train | Evaluate | Play | Bench,  # pyright: ignore
         prog="eqenvs",
         description="Reinforcement-learning environments for JAX. "
         "`eqenvs --version` shows which version is installed.",

@@ -15,6 +15,7 @@ import numpy as np
 from equinox import AbstractVar
 from jaxtyping import Array, Bool, Float, Int32, Key, PyTree
 
+from .._checks import check_transition
 from .._environment import (
     AbstractEnvironment,
     AbstractState,
@@ -75,6 +76,8 @@ class AbstractWrapper(
 
     env: AbstractVar[AbstractEnvironment[InnerState, Any, Any]]
     max_steps = _Forwarded()  # pyright: ignore
+    # The names of fields of the innermost state: see `Trial`.
+    task_fields = _Forwarded()  # pyright: ignore
 
     @abc.abstractmethod
     def wrap(self, key: Key[Array, ""], inner: InnerState) -> State:
@@ -103,12 +106,56 @@ class AbstractWrapper(
         A state of `env`.
         """
 
+    def wrap_next(
+        self, key: Key[Array, ""], inner: InnerState, last_state: State
+    ) -> State:
+        """The state of the wrapper in which an episode begins that follows another.
+
+        Override it for what the wrapper itself keeps from one episode to the next.
+
+        **Arguments:**
+
+        - `key`, `inner`: as for `wrap`.
+        - `last_state`: the state of the wrapper that the last episode ended in.
+
+        **Returns:**
+
+        A state of the wrapper; by default `wrap(key, inner)`.
+        """
+        del last_state
+        return self.wrap(key, inner)
+
     def initial_state(self, key: Key[Array, ""]) -> State:
         return self.wrap(self.own_key(key), self.env.initial_state(key))
 
     def next_initial_state(self, key: Key[Array, ""], last_state: State) -> State:
         inner = self.env.next_initial_state(key, self.inner_state(last_state))
-        return self.wrap(self.own_key(key), inner)
+        return self.wrap_next(self.own_key(key), inner, last_state)
+
+    def inner_transition(
+        self, key: Key[Array, ""], inner: InnerState, action: Any
+    ) -> Transition[Any]:
+        """One transition of `env`, checked, and with the types of the contract.
+
+        An author may return a reward that is a Python number, or leave out `terminated`
+        and `info`; here they are arrays and a dictionary.
+
+        **Arguments:**
+
+        - `key`: a JAX PRNG key.
+        - `inner`: a state of `env`.
+        - `action`: an action of `env`.
+
+        **Returns:**
+
+        A [`eqenvs.Transition`][].
+
+        **Raises:**
+
+        `TypeError` or `ValueError` if `env` returned something else.
+        """
+        transition = self.env.transition(key, inner, action)
+        return Transition(*check_transition(self.env, transition, inner))
 
     def own_key(self, key: Key[Array, ""]) -> Key[Array, ""]:
         """A key for what the wrapper itself draws.
@@ -124,10 +171,7 @@ class AbstractWrapper(
 
         A key that neither `env` nor another wrapper in it draws from.
         """
-        depth, env = 0, self.env
-        while isinstance(env, AbstractWrapper):
-            depth, env = depth + 1, env.env
-        return jr.fold_in(key, np.uint32(2**31 - 1 - depth))
+        return jr.fold_in(key, np.uint32(2**31 - wrapper_depth(self)))
 
     def observe(self, state: State) -> Observation:
         return self.env.observe(self.inner_state(state))
@@ -147,13 +191,19 @@ class AbstractWrapper(
         return self.env.draw(self.inner_state(state))
 
 
+def wrapper_depth(env: Any) -> int:
+    """How many wrappers an environment consists of, itself included."""
+    depth = 0
+    while isinstance(env, AbstractWrapper):
+        depth, env = depth + 1, env.env
+    return depth + getattr(env, "_wrapper_depth", 0)
+
+
 class AbstractStatelessWrapper(
     AbstractWrapper[State, Action, Observation, State],
     Generic[State, Action, Observation],
 ):
     """A wrapper whose states are those of `env`."""
-
-    task_fields = _Forwarded()  # pyright: ignore
 
     def wrap(self, key: Key[Array, ""], inner: State) -> State:
         del key
@@ -206,7 +256,8 @@ class AbstractActionWrapper(
 ):
     """An environment with other actions.
 
-    A subclass gives `transform_action` and `action_space`.
+    A subclass gives `transform_action` and `action_space`. As in `step`, an action
+    outside the space of `env` stands for the nearest element of it.
     """
 
     @abc.abstractmethod
@@ -225,7 +276,10 @@ class AbstractActionWrapper(
     def transition(
         self, key: Key[Array, ""], state: State, action: Action
     ) -> Transition[State]:
-        return self.env.transition(key, state, self.transform_action(action))
+        space = self.env.action_space
+        name = f"what `transform_action` of {type(self).__name__} returns"
+        action = space.check(self.transform_action(action), name)
+        return self.env.transition(key, state, space.nearest(action))
 
 
 class AbstractRewardWrapper(
@@ -250,5 +304,5 @@ class AbstractRewardWrapper(
     def transition(
         self, key: Key[Array, ""], state: State, action: Action
     ) -> Transition[State]:
-        transition = Transition(*self.env.transition(key, state, action))
+        transition = self.inner_transition(key, state, action)
         return transition._replace(reward=self.transform_reward(transition.reward))

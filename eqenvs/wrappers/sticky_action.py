@@ -28,7 +28,7 @@ from .._environment import (
     Transition,
 )
 from ..fields import environment, flag, real
-from ..spaces import AbstractSpace
+from ._spaces import nearest_to_zero
 from ._wrapper import AbstractWrapper, AbstractWrapperState
 
 
@@ -69,16 +69,18 @@ class StickyAction(
         self, key: Key[Array, ""], inner: State
     ) -> StickyActionState[State, Action]:
         del key
-        last_action: Any = _nearest_to_zero(self.env.action_space)
+        last_action: Any = nearest_to_zero(self.env.action_space)
         return StickyActionState(inner=inner, last_action=last_action)
 
     def inner_state(self, state: StickyActionState[State, Action]) -> State:
         return state.inner
 
-    def next_initial_state(
-        self, key: Key[Array, ""], last_state: StickyActionState[State, Action]
+    def wrap_next(
+        self,
+        key: Key[Array, ""],
+        inner: State,
+        last_state: StickyActionState[State, Action],
     ) -> StickyActionState[State, Action]:
-        inner = self.env.next_initial_state(key, last_state.inner)
         if self.carry_over:
             return StickyActionState(inner=inner, last_action=last_state.last_action)
         return self.wrap(key, inner)
@@ -94,15 +96,9 @@ class StickyAction(
             lambda last, new: jnp.where(repeats, last, new), state.last_action, action
         )
         key = jr.fold_in(key, 1)
-        transition = Transition(*self.env.transition(key, state.inner, action))
-        inner = transition.state
-        next_state = StickyActionState(inner=inner, last_action=action)
+        transition = self.inner_transition(key, state.inner, action)
+        next_state = StickyActionState(inner=transition.state, last_action=action)
         return transition._replace(state=next_state)
 
     def _draw(self, key: Key[Array, ""]) -> Bool[Array, ""]:
         return jr.uniform(key) < self.probability
-
-
-def _nearest_to_zero(space: AbstractSpace) -> Any:
-    sample = jax.eval_shape(space.sample, jr.key(0))
-    return space.nearest(jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), sample))

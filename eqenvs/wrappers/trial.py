@@ -11,13 +11,12 @@ arXiv:1611.05763).
 3. The trial is over with its last episode; then a new task is drawn.
 """
 
-from typing import Any, Generic
+from typing import Generic
 
-import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int32, Key
 
+from .._checks import without_weak_types
 from .._environment import (
     AbstractEnvironment,
     AbstractState,
@@ -28,6 +27,7 @@ from .._environment import (
     Transition,
 )
 from ..fields import environment, integer
+from ._task import same_task
 from ._wrapper import AbstractWrapper
 
 
@@ -90,14 +90,15 @@ class Trial(AbstractWrapper[TrialState[State], Action, Observation, State]):
         self, key: Key[Array, ""], state: TrialState[State], action: Action
     ) -> Transition[TrialState[State]]:
         # 2. One step of an episode.
-        transition = Transition(*self.env.transition(key, state.inner, action))
+        transition = self.inner_transition(key, state.inner, action)
         inner, terminated = transition.state, jnp.asarray(transition.terminated)
         ended = terminated | self.env.truncated(inner)
         episode = state.episode + ended.astype(jnp.int32)
         is_over = episode >= self.num_episodes
         # 3. Where the trial goes on, the next episode begins.
         begins = ended & ~is_over
-        inner = select(begins, self._same_task(self.own_key(key), inner), inner)
+        next_inner = without_weak_types(same_task(self.env, self.own_key(key), inner))
+        inner = select(begins, next_inner, inner)
         info = {**transition.info, "episode_ended": ended}
         return Transition(
             TrialState(
@@ -107,16 +108,6 @@ class Trial(AbstractWrapper[TrialState[State], Action, Observation, State]):
             terminated & is_over,
             info,
         )
-
-    def _same_task(self, key: Key[Array, ""], last_state: State) -> State:
-        state = self.env.next_initial_state(key, last_state)
-        names = self.env.task_fields
-
-        def task(state: Any) -> list[Any]:
-            return [getattr(state, name) for name in names]
-
-        state = eqx.tree_at(task, state, task(last_state))
-        return jax.tree.map(lambda x, y: x.astype(y.dtype), state, last_state)
 
     def truncated(self, state: TrialState[State]) -> Bool[Array, ""]:
         return state.is_over & self.env.truncated(state.inner)

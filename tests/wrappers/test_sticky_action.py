@@ -12,7 +12,7 @@ import eqenvs
 from eqenvs import Breakout, CartPole, Pendulum, StickyAction, VectorEnvironment
 from eqenvs.spaces import Box, Dict, Discrete, Tuple
 from eqenvs.wrappers import AbstractWrapper
-from eqenvs.wrappers.sticky_action import _nearest_to_zero
+from eqenvs.wrappers._spaces import nearest_to_zero
 
 from ..minatar_replay import ReplayedRandom
 
@@ -168,7 +168,7 @@ def test_batches_of_probabilities_and_gradients():
 
 def test_last_action_of_any_space():
     spaces = Tuple([Dict({"a": Discrete(3), "b": Box(1.0, 2.0, (2,))}), Box(-1, 1)])
-    inner, c = _nearest_to_zero(spaces)
+    inner, c = nearest_to_zero(spaces)
     a, b = inner["a"], inner["b"]
     assert a == 0 and a.dtype == jnp.int32
     np.testing.assert_array_equal(b, [1.0, 1.0])

@@ -1,0 +1,51 @@
+"""`eqenvs check`"""
+
+import importlib
+import os
+import sys
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+
+from .._environment import AbstractEnvironment
+from .._registry import make
+from ..testing import CHECKS, EnvironmentCheckError, find_problems, Probe
+
+
+@dataclass
+class Check:
+    """Check that an environment keeps the contract; exits with 1 if it does not."""
+
+    environment: Annotated[str, tyro.conf.Positional]
+    """What to check: module:Class, where the class needs no arguments, or
+    module:function, which returns an environment, or an id such as CartPole-v1."""
+
+    seed: int = 0
+    """Seed of the steps that are played."""
+
+    def run(self) -> None:
+        env = _environment(self.environment)
+        name = type(env).__name__
+        problems, skipped = find_problems(Probe(env, self.seed))
+        if problems:
+            print(EnvironmentCheckError(name, problems, skipped))
+            sys.exit(1)
+        print(f"{name} keeps the contract: {len(CHECKS)} checks found nothing wrong.")
+
+
+def _environment(path: str) -> AbstractEnvironment:
+    module, colon, name = path.partition(":")
+    if not colon:
+        return make(path)
+    # A module beside the reader, as `python -m` would find it.
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        factory = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"{path!r} cannot be imported: {error}.") from None
+    env = factory if isinstance(factory, AbstractEnvironment) else factory()
+    if not isinstance(env, AbstractEnvironment):
+        raise TypeError(f"{path!r} must be an environment or return one; got {env!r}.")
+    return env

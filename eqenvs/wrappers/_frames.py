@@ -1,0 +1,17 @@
+"""Observations in a row."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, PyTree
+
+
+def repeat(value: PyTree[Array], times: int) -> PyTree[Array]:
+    """A value, stacked with itself."""
+    return jax.tree.map(lambda x: jnp.broadcast_to(x, (times, *x.shape)), value)
+
+
+def push(frames: PyTree[Array], frame: PyTree[Array]) -> PyTree[Array]:
+    """Drops the first frame and appends another one."""
+    return jax.tree.map(
+        lambda old, new: jnp.concatenate([old[1:], new[None]]), frames, frame
+    )

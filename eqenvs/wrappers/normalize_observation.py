@@ -1,0 +1,170 @@
+"""Observations with mean zero and variance one, as in Gymnasium's wrapper of the same
+name.
+
+The statistics are parameters: a rollout does not change them. Whoever owns the loop
+updates them between rollouts, from the observations of all lanes and devices; an agent
+that is only played goes on with those that it was trained with.
+"""
+
+import math
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import jax.tree_util as jtu
+from jaxtyping import Array, Float, PyTree
+
+from .._environment import AbstractEnvironment, Action, State
+from ..fields import environment, real
+from ..spaces import AbstractSpace
+from ._spaces import consists_of_boxes, map_parts, require, unbounded
+from ._statistics import merge
+from ._wrapper import AbstractObservationWrapper
+
+
+class NormalizeObservation(AbstractObservationWrapper[State, Action, PyTree[Array]]):
+    """Subtracts a mean from every number of the observation and divides it by a
+    standard deviation.
+
+    ```python
+    env = NormalizeObservation(CartPole())
+    result = rollout(env, policy, key)
+    env = env.update(env.denormalize(result.trajectory.observation))
+    ```
+
+    Where it is within other wrappers, see [`eqenvs.wrappers.update_statistics`][].
+    """
+
+    env: AbstractEnvironment[State, Action, PyTree[Array]] = environment(
+        "The environment, with a `Box`, or tuples and dictionaries of them, as its "
+        "observation space."
+    )
+    mean: Float[Array, " numbers"] = real(
+        None,
+        "The mean of the observations, as one vector; None for zeros.",
+        shape=(None,),
+    )
+    variance: Float[Array, " numbers"] = real(
+        None,
+        "The variance of the observations, as one vector; None for ones.",
+        minimum=0,
+        shape=(None,),
+    )
+    count: Float[Array, ""] = real(
+        1e-4, "The number of observations that these are of.", minimum=0
+    )
+    epsilon: Float[Array, ""] = real(
+        1e-8, "A number added to the variance, so as not to divide by zero.", minimum=0
+    )
+
+    def __init__(
+        self,
+        env: AbstractEnvironment[State, Action, PyTree[Array]],
+        mean: Any = None,
+        variance: Any = None,
+        count: Any = 1e-4,
+        epsilon: Any = 1e-8,
+    ):
+        self.env, self.count, self.epsilon = env, count, epsilon
+        if isinstance(env, AbstractEnvironment) and (mean is None or variance is None):
+            needs = "made of Boxes"
+            require(env, "observation_space", consists_of_boxes, self, needs)
+            size = sum(math.prod(x.shape) for x in jax.tree.leaves(_example(env)))
+            mean = jnp.zeros(size) if mean is None else mean
+            variance = jnp.ones(size) if variance is None else variance
+        self.mean, self.variance = mean, variance
+
+    def __check_init__(self):
+        needs = "made of Boxes"
+        require(self.env, "observation_space", consists_of_boxes, self, needs)
+        if self.mean.ndim == self.variance.ndim == 1:
+            size = sum(math.prod(x.shape) for x in jax.tree.leaves(_example(self.env)))
+            for name in ("mean", "variance"):
+                if (got := getattr(self, name).shape) != (size,):
+                    raise ValueError(
+                        f"NormalizeObservation.{name} must have as many entries as an "
+                        f"observation, {size}; got the shape {got}."
+                    )
+
+    def transform_observation(self, observation: PyTree[Array]) -> PyTree[Array]:
+        return self._map(lambda x, mean, scale: (x - mean) / scale, observation)
+
+    def denormalize(self, observations: PyTree[Array]) -> PyTree[Array]:
+        """The observations of `env` that the wrapper made these of.
+
+        **Arguments:**
+
+        - `observations`: observations of the wrapper, with any number of leading axes.
+
+        **Returns:**
+
+        Observations of `env`, as real numbers.
+        """
+        return self._map(lambda x, mean, scale: x * scale + mean, observations)
+
+    def update(
+        self, observations: PyTree[Array], *, axis_name: Any = None
+    ) -> "NormalizeObservation":
+        """The wrapper with statistics that take more observations into account.
+
+        **Arguments:**
+
+        - `observations`: observations of `env`, not of the wrapper, with one or more
+            leading axes.
+        - `axis_name`: the names of the mapped axes over which they are spread, as for
+            `jax.lax.psum`; by default there are none.
+
+        **Returns:**
+
+        A wrapper of the same structure.
+        """
+        flat = [
+            jnp.reshape(x, (-1, math.prod(like.shape))).astype(self.mean.dtype)
+            for x, like in zip(
+                jax.tree.leaves(observations),
+                jax.tree.leaves(_example(self.env)),
+                strict=True,
+            )
+        ]
+        values = jnp.concatenate(flat, axis=1)
+        mean, variance, count = merge(
+            self.mean, self.variance, self.count, values, axis_name
+        )
+        return eqx.tree_at(
+            lambda wrapper: (wrapper.mean, wrapper.variance, wrapper.count),
+            self,
+            (mean, variance, count),
+        )
+
+    def _update_from_states(
+        self, states: PyTree[Array], axis_name: Any
+    ) -> "NormalizeObservation":
+        observe = self.env.observe
+        for _ in range(states.time.ndim):
+            observe = jax.vmap(observe)
+        return self.update(observe(states), axis_name=axis_name)
+
+    def _map(self, function: Any, observation: PyTree[Array]) -> PyTree[Array]:
+        """A function of every array of an observation, of its mean and of its standard
+        deviation."""
+        leaves, structure = jtu.tree_flatten(observation)
+        results, start = [], 0
+        for x, like in zip(leaves, jax.tree.leaves(_example(self.env)), strict=True):
+            stop = start + math.prod(like.shape)
+            shape = (1,) * (x.ndim - len(like.shape)) + like.shape
+            mean = self.mean[start:stop].reshape(shape)
+            variance = self.variance[start:stop].reshape(shape)
+            scale = jnp.sqrt(variance + self.epsilon)
+            results.append(function(x.astype(mean.dtype), mean, scale))
+            start = stop
+        return jtu.tree_unflatten(structure, results)
+
+    @property
+    def observation_space(self) -> AbstractSpace:
+        return map_parts(unbounded, self.env.observation_space)
+
+
+def _example(env: AbstractEnvironment) -> PyTree[jax.ShapeDtypeStruct]:
+    return jax.eval_shape(lambda key: env.observation_space.sample(key), jr.key(0))

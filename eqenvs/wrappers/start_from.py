@@ -1,0 +1,170 @@
+"""Episodes that begin in states of one's own choice.
+
+A buffer of states is what a curriculum, an archive or a designer of levels hands to an
+environment: Salimans & Chen, "Learning Montezuma's Revenge from a single demonstration"
+(2018, arXiv:1812.03381); Ecoffet, Huizinga, Lehman, Stanley & Clune, "First return,
+then explore" (Nature, 2021); Jiang, Grefenstette & Rocktäschel, "Prioritized level
+replay" (ICML 2021).
+"""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.core
+import jax.numpy as jnp
+import jax.random as jr
+import jax.tree_util as jtu
+import numpy as np
+from jaxtyping import Array, Float, Key, PyTree, Shaped
+
+from .._checks import struct_of
+from .._environment import AbstractEnvironment, Action, Observation, State
+from .._parametric import batch_axes, is_batched
+from ..fields import AbstractParameter, environment, flag, real
+from ..random import below
+from ._wrapper import AbstractStatelessWrapper, AbstractWrapper
+
+
+class _Rows(AbstractParameter):
+    """Arrays, one row of each for every state: of rank 2 whatever their own shapes, so
+    that a batch of buffers can be told from a buffer."""
+
+    rank = 2
+
+    @property
+    def allowed(self) -> str:
+        return "states of `env`, with a leading axis"
+
+    def __call__(self, value: Any) -> Any:
+        return value
+
+
+class StartFrom(AbstractStatelessWrapper[State, Action, Observation]):
+    """Draws the first state of every episode from a buffer of states.
+
+    ```python
+    env = StartFrom(FourRooms(), states, weights=1 / (1 + visits))
+    ```
+
+    The states are arrays: a buffer of the same size and other content is another value,
+    and recompiles nothing.
+    """
+
+    env: AbstractEnvironment[State, Action, Observation] = environment()
+    _rows: PyTree[Shaped[Array, "states _"]] = _Rows(
+        "States of `env`, with a leading axis."
+    ).field()
+    weights: Float[Array, " states"] = real(
+        None,
+        "How likely each state is, in proportion; None for all alike.",
+        minimum=0,
+        shape=(None,),
+        optional=True,
+    )
+    keep_time: bool = flag(
+        False,
+        "Whether an episode begins at the `time` of the state, so that less is left of "
+        "it, and not at 0.",
+    )
+
+    def __init__(
+        self,
+        env: AbstractEnvironment[State, Action, Observation],
+        states: State,
+        weights: Any = None,
+        keep_time: bool = False,
+    ):
+        """**Arguments:**
+
+        - `env`: the environment that is wrapped.
+        - `states`: states of it, with a leading axis.
+        - `weights`: how likely each state is, in proportion; `None` for all alike.
+        - `keep_time`: whether an episode begins at the `time` of the state, so that
+            less is left of it, and not at 0.
+
+        **Raises:**
+
+        `TypeError` or `ValueError` if these are not states of `env`, or the weights do
+        not fit them.
+        """
+        self.env, self.weights, self.keep_time = env, weights, keep_time
+        if isinstance(env, AbstractEnvironment) and not is_batched(batch_axes(env)):
+            _check_states(struct_of(env).state, states)
+        self._rows = jax.tree.map(lambda x: x.reshape(len(x), -1), states)
+
+    def __check_init__(self):
+        if self.weights is None or isinstance(self.weights, jax.core.Tracer):
+            return
+        weights = np.asarray(self.weights)
+        if weights.shape != (self.num_states,) or not np.sum(weights) > 0:
+            raise ValueError(
+                f"StartFrom.weights must be one number for each of {self.num_states} "
+                f"states, and not all of them 0; got {weights}."
+            )
+
+    @property
+    def num_states(self) -> int:
+        """The number of states in the buffer."""
+        return len(jax.tree.leaves(self._rows)[0])
+
+    @property
+    def states(self) -> State:
+        """The states, with a leading axis."""
+        like = struct_of(self.env).state
+        return jax.tree.map(
+            lambda x, like: x.reshape(len(x), *like.shape), self._rows, like
+        )
+
+    def initial_state(self, key: Key[Array, ""]) -> State:
+        key = self.own_key(key)
+        if self.weights is None:
+            index = below(key, self.num_states)
+        else:
+            cumulative = jnp.cumsum(self.weights)
+            # Above 0, so that a weight of 0 is never hit.
+            point = cumulative[-1] * (1 - jr.uniform(key, dtype=cumulative.dtype))
+            index = jnp.searchsorted(cumulative, point)
+        state = jax.tree.map(lambda x: x[index], self.states)
+        return state if self.keep_time else _at_time_zero(state)
+
+    def next_initial_state(self, key: Key[Array, ""], last_state: State) -> State:
+        del last_state
+        return self.initial_state(key)
+
+    def _same_task(self, key: Key[Array, ""], last_state: State) -> State:
+        state, env = self.initial_state(key), self.env
+
+        def task(state: Any) -> Any:
+            inner_env: Any = env
+            while isinstance(inner_env, AbstractWrapper):
+                state, inner_env = inner_env.inner_state(state), inner_env.env
+            return [getattr(state, name) for name in self.task_fields]
+
+        return eqx.tree_at(task, state, task(last_state))
+
+
+def _at_time_zero(state: Any) -> Any:
+    """A state whose clocks, also those of the states within it, begin again."""
+    if "time" in state.__dataclass_fields__:
+        state = eqx.tree_at(lambda s: s.time, state, jnp.zeros_like(state.time))
+    if "inner" in state.__dataclass_fields__:
+        state = eqx.tree_at(lambda s: s.inner, state, _at_time_zero(state.inner))
+    return state
+
+
+def _check_states(like: Any, states: Any) -> None:
+    allowed = "StartFrom.states must be states of `env`, with a leading axis"
+    if jtu.tree_structure(like) != jtu.tree_structure(states):
+        raise TypeError(f"{allowed}; got {states!r}.")
+    sizes = {np.shape(x)[:1] for x in jax.tree.leaves(states)}
+    for (path, x), expected in zip(
+        jtu.tree_leaves_with_path(states), jax.tree.leaves(like), strict=True
+    ):
+        is_fine = np.shape(x)[1:] == expected.shape and x.dtype == expected.dtype
+        if not is_fine or len(sizes) != 1 or np.shape(x)[:1] in [(), (0,)]:
+            raise ValueError(
+                f"{allowed}; `states{jtu.keystr(path)}` must have the shape (n, "
+                f"{', '.join(map(str, expected.shape))}) and the dtype "
+                f"{expected.dtype}; got {np.shape(x)} and {x.dtype}."
+            )

@@ -1,0 +1,164 @@
+"""The wrappers that only watch: statistics, checks, gradients."""
+
+import equinox as eqx
+import gymnasium.wrappers
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+from eqenvs import CartPole, Catch, Pendulum, VectorEnvironment
+from eqenvs.spaces import Box
+from eqenvs.wrappers import (
+    DiscretizeAction,
+    EpisodeStatistics,
+    RescaleAction,
+    StopGradient,
+    Strict,
+    TimeLimit,
+    TransformAction,
+    TransformObservation,
+    TransformReward,
+)
+
+from .gymnasium_replay import play_both, Replay
+
+
+KEY = jr.key(1)
+# What JAX makes of an error in a program, depending on when it finds out.
+STOPPED = (RuntimeError, ValueError)
+
+
+def test_statistics_as_in_gymnasium():
+    env = EpisodeStatistics(TimeLimit(Pendulum(), 6))
+    reference = gymnasium.wrappers.RecordEpisodeStatistics(
+        Replay(TimeLimit(Pendulum(), 6), KEY)
+    )
+    actions = np.zeros((8, 1), np.float32)
+    steps = list(play_both(env, reference, KEY, actions))
+    assert len(steps) == 6
+    for step, _ in steps[:-1]:
+        assert not step.info["is_episode_end"]
+        assert jnp.isnan(step.info["episode_return"])
+    step, info = steps[-1]
+    assert step.info["is_episode_end"]
+    np.testing.assert_allclose(
+        step.info["episode_return"], info["episode"]["r"], rtol=1e-5
+    )
+    assert step.info["episode_length"] == info["episode"]["l"] == 6
+
+
+def test_statistics_of_many_episodes():
+    """The numbers of the last episode stay until the next one has ended."""
+    env = EpisodeStatistics(CartPole())
+    envs = VectorEnvironment(env, 5)
+    _, states = envs.reset(KEY)
+    total, length = np.zeros(5), np.zeros(5)
+    last = np.full((2, 5), np.nan)
+    for t in range(60):
+        step = envs.step(jr.fold_in(KEY, t), states, jnp.full(5, t % 5 != 0, int))
+        total, length = total + np.asarray(step.reward), length + 1
+        ended = np.asarray(step.terminated | step.truncated)
+        last[:, ended] = total[ended], length[ended]
+        np.testing.assert_array_equal(step.info["is_episode_end"], ended)
+        np.testing.assert_array_equal(step.info["episode_return"], last[0])
+        np.testing.assert_array_equal(step.info["episode_length"], last[1])
+        total[ended] = length[ended] = 0
+        states = step.state
+    assert not np.isnan(last).any()
+
+
+def test_an_end_that_comes_from_outside():
+    """A time limit around the wrapper ends an episode that it does not see the end
+    of; the next one begins with nothing."""
+    env = TimeLimit(EpisodeStatistics(Pendulum(max_steps=4)), 2)
+    _, state = env.reset(KEY)
+    for t in range(2):
+        step = env.step(jr.fold_in(KEY, t), state, jnp.zeros(1))
+        state = step.state
+    assert step.truncated and not step.info["is_episode_end"]
+    assert state.statistics.running_length == 0
+
+
+def not_a_number(x):
+    return x + jnp.nan
+
+
+def one_too_far(action):
+    return action + 1
+
+
+@pytest.mark.parametrize(
+    "env, action, words",
+    [
+        (Strict(CartPole()), jnp.int32(2), "the action of CartPole must be in"),
+        (Strict(Pendulum()), jnp.array([2.1]), "the action of Pendulum must be in"),
+        (Strict(Pendulum()), jnp.array([jnp.nan]), "the action of Pendulum"),
+        # Within other wrappers, where an action comes through.
+        (TimeLimit(Strict(CartPole()), 5), jnp.int32(-1), "the action of CartPole"),
+        (
+            TransformAction(Strict(CartPole()), one_too_far),
+            jnp.int32(1),
+            "the action of CartPole",
+        ),
+        (
+            Strict(TransformReward(Pendulum(), not_a_number)),
+            jnp.zeros(1),
+            "the reward of TransformReward is not a number",
+        ),
+        (
+            Strict(DiscretizeAction(Pendulum(), 3, multidiscrete=True)),
+            jnp.array([3], jnp.int32),
+            "the action of DiscretizeAction",
+        ),
+    ],
+)
+def test_strict(env, action, words):
+    _, state = env.reset(KEY)
+    with pytest.raises(STOPPED, match=words):
+        jax.block_until_ready(env.step(KEY, state, action))
+
+
+def test_strict_about_observations():
+    env = Strict(TransformObservation(CartPole(), not_a_number))
+    with pytest.raises(STOPPED, match="observation of TransformObservation is"):
+        jax.block_until_ready(env.reset(KEY))
+
+
+def test_strict_in_many_lanes():
+    envs = VectorEnvironment(Strict(CartPole()), 3)
+    _, states = envs.reset(KEY)
+    fine = envs.step(KEY, states, jnp.array([0, 1, 1], jnp.int32))
+    assert (fine.reward == 1).all()
+    with pytest.raises(STOPPED, match="the action of CartPole"):
+        jax.block_until_ready(envs.step(KEY, states, jnp.array([0, 1, 2], jnp.int32)))
+
+
+def test_strict_changes_nothing_else():
+    env = Strict(RescaleAction(Pendulum()))
+    assert isinstance(env.action_space, Box) and env.action_space.high == 1
+    _, state = env.reset(KEY)
+    step = env.step(KEY, state, jnp.array([0.5]))
+    bare = RescaleAction(Pendulum()).step(KEY, state, jnp.array([0.5]))
+    np.testing.assert_array_equal(step.observation, bare.observation)
+
+
+def play(env, numbers, action):
+    env = eqx.tree_at(lambda env: env.env.mass, env, numbers)
+    _, state = env.reset(KEY)
+    step = env.advance(KEY, state, action)
+    return step.observation.sum() + step.reward + env.observe(state).sum()
+
+
+def test_gradients_stop():
+    args = jnp.array(1.3), jnp.array([0.4])
+    for wrap, flows in ((StopGradient, False), (lambda env: TimeLimit(env, 9), True)):
+        env = wrap(Pendulum())
+        gradients = jax.grad(lambda args, env=env: play(env, *args))(args)
+        for gradient in jax.tree.leaves(gradients):
+            assert bool((gradient != 0).all()) == flows
+    # Where there is none to stop.
+    env = StopGradient(Catch())
+    _, state = env.reset(KEY)
+    assert env.step(KEY, state, 1).state.time == 1
