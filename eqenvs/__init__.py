@@ -40,6 +40,9 @@ from .environments.bandits import (
     GaussianBandit as GaussianBandit,
 )
 from .environments.bsuite import (
+    BsuiteCartPole as BsuiteCartPole,
+    BsuiteMountainCar as BsuiteMountainCar,
+    CartPoleSwingUp as CartPoleSwingUp,
     Catch as Catch,
     DeepSea as DeepSea,
     DiscountingChain as DiscountingChain,
@@ -71,6 +74,11 @@ from .environments.planar import (
     PointRobot as PointRobot,
     Reacher as Reacher,
     Swimmer as Swimmer,
+)
+from .environments.toy_text import (
+    Blackjack as Blackjack,
+    CliffWalking as CliffWalking,
+    Taxi as Taxi,
 )
 from .rendering import Viewer as Viewer
 from .wrappers import StickyAction as StickyAction

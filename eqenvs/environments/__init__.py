@@ -6,4 +6,5 @@ from . import (
     mazes as mazes,
     minatar as minatar,
     planar as planar,
+    toy_text as toy_text,
 )

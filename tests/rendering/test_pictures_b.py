@@ -1,7 +1,8 @@
-"""The pictures of bsuite, the bandits, the mazes and planar control."""
+"""The pictures of bsuite, the bandits, the mazes, planar control and toy text."""
 
 import dataclasses
 import functools as ft
+import sys
 from typing import Any
 
 import equinox as eqx
@@ -33,6 +34,16 @@ class Case:
     states: list[dict[str, Any]]
     visible: list[dict[str, Any]]
 
+
+_HAND = dict(
+    player_total=11,
+    player_has_ace=True,
+    player_cards=2,
+    dealer_shows=1,
+    dealer_total=8,
+    dealer_has_ace=False,
+    dealer_cards=2,
+)
 
 CASES = {
     "Catch-bsuite": Case(
@@ -184,6 +195,62 @@ CASES = {
             dict(goal=[1.2, 1.4]),
         ],
     ),
+    "CartPole-bsuite": Case(
+        eqenvs.BsuiteCartPole,
+        [dict(x=0.02, theta=0.04), dict(x=-1.2, theta=0.4), dict(x=2.8, theta=5.0)],
+        [dict(x=-0.8), dict(theta=0.1)],
+    ),
+    "CartPoleSwingUp-bsuite": Case(
+        eqenvs.CartPoleSwingUp,
+        [dict(x=0.02, theta=3.1), dict(x=-1.2, theta=2.0), dict(x=0.7, theta=0.3)],
+        [dict(x=-0.8), dict(theta=1.6)],
+    ),
+    "MountainCar-bsuite": Case(
+        eqenvs.BsuiteMountainCar,
+        [dict(position=-0.5), dict(position=-1.1), dict(position=0.5)],
+        [dict(position=-0.9)],
+    ),
+    "Taxi-v4": Case(
+        eqenvs.Taxi,
+        [
+            dict(row=2, column=1, passenger=0, destination=3),
+            dict(row=4, column=2, passenger=4, destination=3),
+            dict(row=4, column=3, passenger=3, destination=3),
+        ],
+        [
+            dict(row=3),
+            dict(column=1),
+            dict(passenger=1),
+            dict(passenger=2),
+            dict(destination=0),
+        ],
+    ),
+    "CliffWalking-v1": Case(
+        eqenvs.CliffWalking,
+        [{}, dict(row=2, column=5), dict(row=3, column=11)],
+        [dict(row=1), dict(column=6)],
+    ),
+    "Blackjack-v1": Case(
+        ft.partial(eqenvs.Blackjack, sab=True),
+        [
+            dict(_HAND, dealer_shows=10, dealer_total=17),
+            dict(_HAND, player_total=16, player_cards=3, player_has_ace=False),
+            dict(
+                _HAND,
+                player_total=18,
+                player_cards=4,
+                dealer_total=23,
+                dealer_cards=3,
+                has_stopped=True,
+            ),
+        ],
+        [
+            dict(player_total=13),
+            dict(player_cards=4),
+            dict(dealer_shows=7),
+            dict(has_stopped=True),
+        ],
+    ),
     "Swimmer-misc": Case(
         ft.partial(eqenvs.Swimmer, num_urchins=3),
         [
@@ -223,7 +290,7 @@ def strip(id):
 @pytest.mark.parametrize("id", CASES)
 def test_golden_pictures(id):
     """Look at a picture that has changed on purpose, then write it with
-    `python -m tests.rendering.test_pictures_b`."""
+    `python -m tests.rendering.test_pictures_b`; it takes ids."""
     pictures.assert_golden(id, strip(id))
 
 
@@ -288,6 +355,8 @@ EXTREME = {
         dict(circle_radius=1e6),
         dict(start="center"),
     ],
+    "CartPole-bsuite": [dict(height_threshold=-2.0, pole_half_length=1e3)],
+    "CartPoleSwingUp-bsuite": [dict(x_reward_threshold=1e9, x_threshold=1e-3)],
     "Reacher-misc": [dict(num_joints=1), dict(num_joints=30)],
     "Swimmer-misc": [dict(num_urchins=0), dict(num_urchins=40)],
 }
@@ -336,5 +405,5 @@ def test_the_brightness_of_a_digit_is_that_of_its_bytes():
 
 if __name__ == "__main__":
     pictures.GOLDEN.mkdir(exist_ok=True)
-    for name in CASES:
+    for name in sys.argv[1:] or CASES:
         pictures.write_golden(name, strip(name))

@@ -1,4 +1,12 @@
 from ..._registry import register
+from .cart_pole import (
+    BsuiteCartPole as BsuiteCartPole,
+    BsuiteCartPoleState as BsuiteCartPoleState,
+)
+from .cart_pole_swing_up import (
+    CartPoleSwingUp as CartPoleSwingUp,
+    CartPoleSwingUpState as CartPoleSwingUpState,
+)
 from .catch import Catch as Catch, CatchState as CatchState
 from .deep_sea import DeepSea as DeepSea, DeepSeaState as DeepSeaState
 from .discounting_chain import (
@@ -12,6 +20,10 @@ from .memory_chain import (
 from .mnist_bandit import (
     MNISTBandit as MNISTBandit,
     MNISTBanditState as MNISTBanditState,
+)
+from .mountain_car import (
+    BsuiteMountainCar as BsuiteMountainCar,
+    BsuiteMountainCarState as BsuiteMountainCarState,
 )
 from .simple_bandit import (
     SimpleBandit as SimpleBandit,
@@ -37,3 +49,10 @@ for _class in (MemoryChain, UmbrellaChain, DiscountingChain, MNISTBandit, Simple
     register(
         f"{_class.__name__}-bsuite", _class, family="bsuite", frames_per_second=4.0
     )
+register("CartPole-bsuite", BsuiteCartPole, family="bsuite", frames_per_second=100.0)
+register(
+    "CartPoleSwingUp-bsuite", CartPoleSwingUp, family="bsuite", frames_per_second=100.0
+)
+register(
+    "MountainCar-bsuite", BsuiteMountainCar, family="bsuite", frames_per_second=30.0
+)

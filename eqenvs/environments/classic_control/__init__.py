@@ -23,6 +23,14 @@ register(
     },
 )
 register(
+    "CartPole-v0",
+    CartPole,
+    family="classic control",
+    parameters={"max_steps": 200},
+    solved_return=195.0,
+    frames_per_second=50.0,
+)
+register(
     "Pendulum-v1",
     Pendulum,
     family="classic control",

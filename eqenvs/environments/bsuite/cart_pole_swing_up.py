@@ -1,0 +1,188 @@
+"""CartPoleSwingUp: swing a hanging pole up by moving its cart, and keep it there.
+
+The rules are those of `bsuite/experiments/cartpole_swingup/cartpole_swingup.py` in
+bsuite 0.3.6 (Osband et al., "Behaviour suite for reinforcement learning", ICLR 2020;
+https://github.com/google-deepmind/bsuite).
+
+1. The action pushes the cart to the left, not at all, or to the right. A push costs a
+   little.
+2. One step of Euler's method moves the cart and the pole.
+3. The reward is 1 while the pole is high enough, slow enough, and the cart near enough
+   to the middle.
+4. The episode terminates when the cart leaves the track or more than `max_time` has
+   passed.
+
+As in bsuite's CartPole, the time is the number of steps times `time_delta`, and not a
+sum in floating point: with the default parameters, both end an episode in step 1001.
+"""
+
+import math
+
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Bool, Float, Int32, Key
+
+from ..._environment import AbstractEnvironment, AbstractState, Transition
+from ...fields import real, time_limit
+from ...rendering import Scene
+from ...spaces import Box, Discrete
+from .._time import NO_LIMIT
+from ._cart_pole import Motion, move, picture
+
+
+class CartPoleSwingUpState(AbstractState):
+    """Where the cart and the pole are, and how fast they move."""
+
+    x: Float[Array, ""]
+    x_dot: Float[Array, ""]
+    theta: Float[Array, ""]
+    theta_dot: Float[Array, ""]
+    time: Int32[Array, ""]
+
+
+class CartPoleSwingUp(
+    AbstractEnvironment[CartPoleSwingUpState, Int32[Array, ""], Float[Array, " 8"]]
+):
+    """Swing a pole up and balance it, when every push costs something.
+
+    **Observation:** eight numbers.
+
+    | index | meaning | range |
+    | --- | --- | --- |
+    | 0 | position of the cart / `x_threshold` | unbounded |
+    | 1 | velocity of the cart / `x_threshold` | unbounded |
+    | 2 | sine of the angle of the pole from upright | -1 to 1 |
+    | 3 | cosine of the angle | -1 to 1 |
+    | 4 | angular velocity of the pole, in rad/s | unbounded |
+    | 5 | time / `max_time` | at least 0 |
+    | 6 | 1 if the cart is less than `x_reward_threshold` from the middle, else -1 | -1, 1 |
+    | 7 | 1 if the pole turns slower than `theta_dot_threshold`, else -1 | -1, 1 |
+
+    **Action:** `Discrete(3)`: 0 pushes the cart to the left, 1 does not push it, 2
+    pushes it to the right.
+
+    **Reward:** minus `move_cost` for a push. In addition 1 if the cosine of the angle is
+    above `height_threshold`, the pole turns slower than `theta_dot_threshold`, and the
+    cart is less than `x_reward_threshold` from the middle.
+
+    **Start:** the first four numbers of the state are uniform in ± `initial_bound`, the
+    angle around π: the pole hangs down.
+
+    **Episode end:** terminates when the cart is further than `x_threshold` from the
+    middle, and when more than `max_time` has passed; truncated after `max_steps`.
+
+    **Source:** bsuite 0.3.6,
+    `bsuite/experiments/cartpole_swingup/cartpole_swingup.py`.
+    """  # noqa: E501
+
+    height_threshold: Float[Array, ""] = real(
+        0.5, "Cosine of the angle above which the pole counts as upright."
+    )
+    theta_dot_threshold: Float[Array, ""] = real(
+        1.0, "Angular speed below which the pole counts as balanced.", unit="rad/s"
+    )
+    x_reward_threshold: Float[Array, ""] = real(
+        1.0, "Distance from the middle below which there are rewards.", unit="m"
+    )
+    move_cost: Float[Array, ""] = real(0.1, "Cost of a push.")
+    x_threshold: Float[Array, ""] = real(
+        3.0, "Half the length of the track.", unit="m", above=0
+    )
+    max_time: Float[Array, ""] = real(
+        10.0, "How long an episode lasts at most.", unit="s", above=0
+    )
+    gravity: Float[Array, ""] = real(9.8, "Acceleration due to gravity.", unit="m/s²")
+    cart_mass: Float[Array, ""] = real(1.0, "Mass of the cart.", unit="kg", above=0)
+    pole_mass: Float[Array, ""] = real(0.1, "Mass of the pole.", unit="kg", minimum=0)
+    pole_half_length: Float[Array, ""] = real(
+        0.5, "Half the pole's length.", unit="m", above=0
+    )
+    force: Float[Array, ""] = real(10.0, "Force of a push.", unit="N")
+    time_delta: Float[Array, ""] = real(
+        0.01, "Time that one step takes.", unit="s", above=0
+    )
+    initial_bound: Float[Array, ""] = real(
+        0.05, "Largest deviation of an initial coordinate.", minimum=0
+    )
+    max_steps: Int32[Array, ""] = time_limit(NO_LIMIT)
+
+    def initial_state(self, key: Key[Array, ""]) -> CartPoleSwingUpState:
+        x, x_dot, theta, theta_dot = jr.uniform(
+            key, (4,), minval=-self.initial_bound, maxval=self.initial_bound
+        )
+        return CartPoleSwingUpState(
+            x=x,
+            x_dot=x_dot,
+            theta=math.pi + theta,
+            theta_dot=theta_dot,
+            time=jnp.int32(0),
+        )
+
+    def transition(
+        self, key: Key[Array, ""], state: CartPoleSwingUpState, action: Int32[Array, ""]
+    ) -> Transition[CartPoleSwingUpState]:
+        del key
+        motion = move(
+            Motion(state.x, state.x_dot, state.theta, state.theta_dot),
+            (action - 1).astype(self.force.dtype) * self.force,
+            gravity=self.gravity,
+            cart_mass=self.cart_mass,
+            pole_mass=self.pole_mass,
+            pole_half_length=self.pole_half_length,
+            time_delta=self.time_delta,
+        )
+        state = CartPoleSwingUpState(*motion, time=state.time + 1)
+        is_upright = (
+            (jnp.cos(state.theta) > self.height_threshold)
+            & self._is_slow(state)
+            & self._is_central(state)
+        )
+        cost = jnp.where(action == 1, 0.0, self.move_cost)
+        has_left = jnp.abs(state.x) > self.x_threshold
+        is_over = self._seconds(state) > self.max_time
+        return Transition(
+            state, jnp.where(is_upright, 1.0, 0.0) - cost, is_over | has_left
+        )
+
+    def _is_slow(self, state: CartPoleSwingUpState) -> Bool[Array, ""]:
+        return jnp.abs(state.theta_dot) < self.theta_dot_threshold
+
+    def _is_central(self, state: CartPoleSwingUpState) -> Bool[Array, ""]:
+        return jnp.abs(state.x) < self.x_reward_threshold
+
+    def _seconds(self, state: CartPoleSwingUpState) -> Float[Array, ""]:
+        return state.time.astype(self.time_delta.dtype) * self.time_delta
+
+    def observe(self, state: CartPoleSwingUpState) -> Float[Array, " 8"]:
+        return jnp.stack(
+            [
+                state.x / self.x_threshold,
+                state.x_dot / self.x_threshold,
+                jnp.sin(state.theta),
+                jnp.cos(state.theta),
+                state.theta_dot,
+                self._seconds(state) / self.max_time,
+                jnp.where(self._is_central(state), 1.0, -1.0),
+                jnp.where(self._is_slow(state), 1.0, -1.0),
+            ]
+        )
+
+    @property
+    def action_space(self) -> Discrete:
+        return Discrete(3)
+
+    @property
+    def observation_space(self) -> Box:
+        infinity = math.inf
+        high = jnp.array([infinity, infinity, 1.0, 1.0, infinity, infinity, 1.0, 1.0])
+        return Box((-high).at[5].set(0.0), high)
+
+    def draw(self, state: CartPoleSwingUpState) -> Scene:
+        return picture(
+            state.x,
+            state.theta,
+            x_threshold=self.x_threshold,
+            x_reward_threshold=self.x_reward_threshold,
+            height_threshold=self.height_threshold,
+            pole_half_length=self.pole_half_length,
+        )

@@ -1,0 +1,134 @@
+"""MountainCar as bsuite has it: the time is observed, and ends the episode.
+
+The rules are those of `bsuite/environments/mountain_car.py` in bsuite 0.3.6 (Osband et
+al., "Behaviour suite for reinforcement learning", ICLR 2020;
+https://github.com/google-deepmind/bsuite), after Moore (1990).
+
+1. The engine pushes to the left, not at all, or to the right; the slope pulls.
+2. The speed is limited.
+3. The car moves, and stops dead at the wall on the left.
+4. The episode terminates at the goal, at any speed, and after `episode_length` steps.
+"""
+
+import jax.numpy as jnp
+import jax.random as jr
+from jaxtyping import Array, Float, Int32, Key
+
+from ..._environment import AbstractEnvironment, AbstractState, Transition
+from ...fields import integer, real, time_limit
+from ...rendering import Scene
+from ...spaces import Box, Discrete
+from .._time import fraction, NO_LIMIT
+from ..classic_control._mountain_car import picture
+
+
+class BsuiteMountainCarState(AbstractState):
+    """Where the car is, and how fast it moves."""
+
+    position: Float[Array, ""]
+    velocity: Float[Array, ""]
+    time: Int32[Array, ""]
+
+
+class BsuiteMountainCar(
+    AbstractEnvironment[BsuiteMountainCarState, Int32[Array, ""], Float[Array, " 3"]]
+):
+    """Drive a weak car up a mountain before the time is over.
+
+    **Observation:** three numbers.
+
+    | index | meaning | unit | range |
+    | --- | --- | --- | --- |
+    | 0 | position of the car | m | `min_position` to `max_position` |
+    | 1 | velocity of the car | m/step | ± `max_speed` |
+    | 2 | time / `episode_length` | | at least 0 |
+
+    **Action:** `Discrete(3)`: 0 accelerates to the left, 1 does not accelerate, 2
+    accelerates to the right.
+
+    **Reward:** -1 at every step.
+
+    **Start:** at rest, at a position uniform between `initial_position_min` and
+    `initial_position_max`.
+
+    **Episode end:** terminates when the position is at least `goal_position`, and after
+    `episode_length` steps; truncated after `max_steps`.
+
+    **Source:** bsuite 0.3.6, `bsuite/environments/mountain_car.py`.
+    """
+
+    gravity: Float[Array, ""] = real(
+        0.0025, "Pull of the steepest slope.", unit="m/step²"
+    )
+    force: Float[Array, ""] = real(0.001, "Acceleration by the engine.", unit="m/step²")
+    min_position: Float[Array, ""] = real(
+        -1.2, "Where the wall on the left is.", unit="m"
+    )
+    max_position: Float[Array, ""] = real(
+        0.6, "Where the track ends on the right.", unit="m"
+    )
+    max_speed: Float[Array, ""] = real(0.07, "Largest speed.", unit="m/step", minimum=0)
+    goal_position: Float[Array, ""] = real(0.5, "Where the goal is.", unit="m")
+    initial_position_min: Float[Array, ""] = real(
+        -0.6, "Leftmost initial position.", unit="m"
+    )
+    initial_position_max: Float[Array, ""] = real(
+        -0.4, "Rightmost initial position.", unit="m"
+    )
+    episode_length: Int32[Array, ""] = integer(
+        1000, "Number of steps after which an episode terminates.", minimum=1
+    )
+    max_steps: Int32[Array, ""] = time_limit(NO_LIMIT)
+
+    def initial_state(self, key: Key[Array, ""]) -> BsuiteMountainCarState:
+        position = jr.uniform(
+            key, minval=self.initial_position_min, maxval=self.initial_position_max
+        )
+        return BsuiteMountainCarState(
+            position=position, velocity=jnp.zeros_like(position), time=jnp.int32(0)
+        )
+
+    def transition(
+        self,
+        key: Key[Array, ""],
+        state: BsuiteMountainCarState,
+        action: Int32[Array, ""],
+    ) -> Transition[BsuiteMountainCarState]:
+        del key
+        push = (action - 1).astype(self.force.dtype) * self.force
+        velocity = state.velocity + push - self.gravity * jnp.cos(3 * state.position)
+        velocity = jnp.clip(velocity, -self.max_speed, self.max_speed)
+        position = jnp.clip(
+            state.position + velocity, self.min_position, self.max_position
+        )
+        is_at_wall = position == self.min_position
+        velocity = jnp.where(is_at_wall, jnp.maximum(velocity, 0.0), velocity)
+        state = BsuiteMountainCarState(
+            position=position, velocity=velocity, time=state.time + 1
+        )
+        is_late = state.time >= self.episode_length
+        return Transition(
+            state, jnp.array(-1.0), (position >= self.goal_position) | is_late
+        )
+
+    def observe(self, state: BsuiteMountainCarState) -> Float[Array, " 3"]:
+        time = fraction(state.time, self.episode_length)
+        return jnp.stack([state.position, state.velocity, time])
+
+    @property
+    def action_space(self) -> Discrete:
+        return Discrete(3)
+
+    @property
+    def observation_space(self) -> Box:
+        zero = jnp.zeros_like(self.max_speed)
+        unbounded = jnp.full_like(self.max_speed, jnp.inf)
+        return Box(
+            jnp.stack([self.min_position, -self.max_speed, zero]),
+            jnp.stack([self.max_position, self.max_speed, unbounded]),
+        )
+
+    def draw(self, state: BsuiteMountainCarState) -> Scene:
+        return picture(
+            state.position, self.min_position, self.max_position, self.goal_position
+        )
