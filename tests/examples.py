@@ -17,3 +17,8 @@ def example(id: str, **parameters) -> eqenvs.AbstractEnvironment:
         # What is seen of the time depends on the time limit otherwise.
         parameters = {"normalize_time": False} | parameters
     return eqenvs.make(id, **parameters)
+
+
+def short_limit(id: str) -> int:
+    """A time limit that random play reaches within some dozen steps."""
+    return 2 if id == "Blackjack-v1" else 7  # Few hands have seven cards.

@@ -18,6 +18,7 @@ def test_make():
 def test_every_id_is_registered():
     assert set(eqenvs.registered()) == {
         "CartPole-v1",
+        "CartPole-v0",
         "Pendulum-v1",
         "Acrobot-v1",
         "MountainCar-v0",
@@ -43,6 +44,14 @@ def test_every_id_is_registered():
         "Swimmer-misc",
         "Pong-misc",
         "FrozenLake-misc",
+        "CartPole-bsuite",
+        "CartPoleSwingUp-bsuite",
+        "MountainCar-bsuite",
+        "Taxi-v4",
+        "CliffWalking-v1",
+        "Blackjack-v1",
+        "FrozenLake-v1",
+        "FrozenLake8x8-v1",
     }
 
 
@@ -64,7 +73,7 @@ def test_an_id_is_registered_once():
 @pytest.mark.parametrize(
     "id, nearest",
     [
-        ("CartPole-v0", "CartPole-v1"),
+        ("CartPole-v2", "CartPole-v1"),
         ("cartpole", "CartPole-v1"),
         ("Cartpol-v1", "CartPole-v1"),
         ("pendulum-v1", "Pendulum-v1"),

@@ -113,7 +113,7 @@ class BsuiteCartPole(
             pole_half_length=self.pole_half_length,
             time_delta=self.time_delta,
         )
-        state = BsuiteCartPoleState(*motion, time=state.time + 1)
+        state = BsuiteCartPoleState(*motion, state.time + 1)
         is_high = jnp.cos(state.theta) > self.height_threshold
         is_balanced = is_high & (jnp.abs(state.x) < self.x_threshold)
         is_over = self._seconds(state) > self.max_time

@@ -131,7 +131,7 @@ class CartPoleSwingUp(
             pole_half_length=self.pole_half_length,
             time_delta=self.time_delta,
         )
-        state = CartPoleSwingUpState(*motion, time=state.time + 1)
+        state = CartPoleSwingUpState(*motion, state.time + 1)
         is_upright = (
             (jnp.cos(state.theta) > self.height_threshold)
             & self._is_slow(state)

@@ -192,7 +192,7 @@ class Blackjack(
                 Text(
                     "{}", (9.5, 9.3), 0.8, YELLOW, shows, number=dealer, anchor="right"
                 ),
-                *_hand(state.dealer_cards, 7, hides),
+                *_hand(state.dealer_cards, 7.0, hides),
                 Text("A", (1.4, 7), 0.9, INK, is_ace),
                 Text("{}", (1.4, 7), 0.9, INK, ~is_ace, number=state.dealer_shows),
                 Text("Player", (0.5, 4.6), 0.6, WHITE, anchor="left"),
@@ -224,12 +224,11 @@ def _hand(
 def _cards(words: UInt32[Array, " words"], num: int) -> Int32[Array, " cards"]:
     """Cards of an infinite deck, from 1 to 10, several from every word."""
     cards = []
-    for i in range(num):
-        if i % _CARDS_PER_WORD == 0:
-            fraction = words[i // _CARDS_PER_WORD]
-        rank, fraction = next_digit(fraction, NUM_RANKS)
-        cards.append(jnp.minimum(rank + 1, 10))
-    return jnp.stack(cards)
+    for fraction in words:
+        for _ in range(_CARDS_PER_WORD):
+            rank, fraction = next_digit(fraction, NUM_RANKS)
+            cards.append(jnp.minimum(rank + 1, 10))
+    return jnp.stack(cards[:num])
 
 
 def _has_usable_ace(
