@@ -14,9 +14,9 @@ import eqenvs
 from eqenvs import BsuiteCartPole, BsuiteMountainCar, CartPoleSwingUp
 from eqenvs.environments.bsuite import (
     BsuiteCartPoleState,
-    BsuiteMountainCarState,
     CartPoleSwingUpState,
 )
+from eqenvs.environments.classic_control import MountainCarState
 
 from .laws import SIGNIFICANCE
 
@@ -43,7 +43,7 @@ def drawn_states():
         "x_dot": random.normal(0, 1.5, NUM_STATES),
         "theta": (random.normal(0, 0.8, NUM_STATES)) % (2 * np.pi),
         "theta_dot": random.normal(0, 1.2, NUM_STATES),
-        "time": random.integers(0, 1001, NUM_STATES) // 100 * 100,
+        "time": random.integers(0, 11, NUM_STATES) * 100,
     }
 
 
@@ -193,7 +193,7 @@ def test_episodes_of_the_mountain_car(seed, x64):
     env = BsuiteMountainCar(episode_length=length)
     original = mountain_car.MountainCar(max_steps=length, seed=seed)
     first = original.reset()
-    state = BsuiteMountainCarState(
+    state = MountainCarState(
         position=jnp.asarray(original._position),
         velocity=jnp.zeros(()),
         time=jnp.int32(0),
@@ -227,7 +227,7 @@ def test_single_steps_of_the_mountain_car(x64):
     @jax.jit
     @jax.vmap
     def step(position, velocity, time, action):
-        state = BsuiteMountainCarState(position, velocity, time)
+        state = MountainCarState(position, velocity, time)
         state, reward, terminated, _ = env.transition(jr.key(0), state, action)
         return state.position, state.velocity, reward, terminated
 

@@ -21,10 +21,7 @@ from .mnist_bandit import (
     MNISTBandit as MNISTBandit,
     MNISTBanditState as MNISTBanditState,
 )
-from .mountain_car import (
-    BsuiteMountainCar as BsuiteMountainCar,
-    BsuiteMountainCarState as BsuiteMountainCarState,
-)
+from .mountain_car import BsuiteMountainCar as BsuiteMountainCar
 from .simple_bandit import (
     SimpleBandit as SimpleBandit,
     SimpleBanditState as SimpleBanditState,

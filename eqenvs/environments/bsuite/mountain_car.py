@@ -2,7 +2,8 @@
 
 The rules are those of `bsuite/environments/mountain_car.py` in bsuite 0.3.6 (Osband et
 al., "Behaviour suite for reinforcement learning", ICLR 2020;
-https://github.com/google-deepmind/bsuite), after Moore (1990).
+https://github.com/google-deepmind/bsuite), after Moore (1990). The car moves as
+Gymnasium's does.
 
 1. The engine pushes to the left, not at all, or to the right; the slope pulls.
 2. The speed is limited.
@@ -14,24 +15,16 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Int32, Key
 
-from ..._environment import AbstractEnvironment, AbstractState, Transition
+from ..._environment import AbstractEnvironment, Transition
 from ...fields import integer, real, time_limit
 from ...rendering import Scene
 from ...spaces import Box, Discrete
 from .._time import fraction, NO_LIMIT
-from ..classic_control._mountain_car import picture
-
-
-class BsuiteMountainCarState(AbstractState):
-    """Where the car is, and how fast it moves."""
-
-    position: Float[Array, ""]
-    velocity: Float[Array, ""]
-    time: Int32[Array, ""]
+from ..classic_control import MountainCar, MountainCarState
 
 
 class BsuiteMountainCar(
-    AbstractEnvironment[BsuiteMountainCarState, Int32[Array, ""], Float[Array, " 3"]]
+    AbstractEnvironment[MountainCarState, Int32[Array, ""], Float[Array, " 3"]]
 ):
     """Drive a weak car up a mountain before the time is over.
 
@@ -80,38 +73,35 @@ class BsuiteMountainCar(
     )
     max_steps: Int32[Array, ""] = time_limit(NO_LIMIT)
 
-    def initial_state(self, key: Key[Array, ""]) -> BsuiteMountainCarState:
+    def initial_state(self, key: Key[Array, ""]) -> MountainCarState:
         position = jr.uniform(
             key, minval=self.initial_position_min, maxval=self.initial_position_max
         )
-        return BsuiteMountainCarState(
+        return MountainCarState(
             position=position, velocity=jnp.zeros_like(position), time=jnp.int32(0)
         )
 
     def transition(
-        self,
-        key: Key[Array, ""],
-        state: BsuiteMountainCarState,
-        action: Int32[Array, ""],
-    ) -> Transition[BsuiteMountainCarState]:
-        del key
-        push = (action - 1).astype(self.force.dtype) * self.force
-        velocity = state.velocity + push - self.gravity * jnp.cos(3 * state.position)
-        velocity = jnp.clip(velocity, -self.max_speed, self.max_speed)
-        position = jnp.clip(
-            state.position + velocity, self.min_position, self.max_position
-        )
-        is_at_wall = position == self.min_position
-        velocity = jnp.where(is_at_wall, jnp.maximum(velocity, 0.0), velocity)
-        state = BsuiteMountainCarState(
-            position=position, velocity=velocity, time=state.time + 1
-        )
-        is_late = state.time >= self.episode_length
-        return Transition(
-            state, jnp.array(-1.0), (position >= self.goal_position) | is_late
+        self, key: Key[Array, ""], state: MountainCarState, action: Int32[Array, ""]
+    ) -> Transition[MountainCarState]:
+        step = self._car.transition(key, state, action)
+        is_late = step.state.time >= self.episode_length
+        return Transition(step.state, step.reward, step.terminated | is_late)
+
+    @property
+    def _car(self) -> MountainCar:
+        """Gymnasium's car, whose goal counts at any velocity."""
+        return MountainCar(
+            gravity=self.gravity,
+            force=self.force,
+            min_position=self.min_position,
+            max_position=self.max_position,
+            max_speed=self.max_speed,
+            goal_position=self.goal_position,
+            goal_velocity=-self.max_speed,
         )
 
-    def observe(self, state: BsuiteMountainCarState) -> Float[Array, " 3"]:
+    def observe(self, state: MountainCarState) -> Float[Array, " 3"]:
         time = fraction(state.time, self.episode_length)
         return jnp.stack([state.position, state.velocity, time])
 
@@ -128,7 +118,5 @@ class BsuiteMountainCar(
             jnp.stack([self.max_position, self.max_speed, unbounded]),
         )
 
-    def draw(self, state: BsuiteMountainCarState) -> Scene:
-        return picture(
-            state.position, self.min_position, self.max_position, self.goal_position
-        )
+    def draw(self, state: MountainCarState) -> Scene:
+        return self._car.draw(state)
