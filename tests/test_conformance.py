@@ -33,6 +33,13 @@ def test_the_contract(id, check):
 
 
 @all_ids
+def test_a_reset_compiled_with_constants_is_the_same(id):
+    """Bit for bit, which is more than the contract asks for."""
+    compiled = jax.jit(probe(id).env.reset)(probe(id).sub_key(0))
+    assert eqx.tree_equal(compiled[1], probe(id).reset[1])
+
+
+@all_ids
 def test_episodes_reach_the_time_limit(id):
     """Of 60 steps, one is the last that the time limit allows, unless all of them end
     an episode by themselves."""

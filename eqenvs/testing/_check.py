@@ -684,7 +684,9 @@ def _transformations(probe: Probe) -> Iterator[str]:
     ):
         if found := difference(compiled(*args), probe.step, exact=False):
             yield f"`{name}` and `env.step` differ: {found}."
-    if found := difference(jax.jit(env.reset)(probe.sub_key(0))[1], probe.reset[1]):
+    # With constants for the parameters, a compiler may round otherwise.
+    compiled = jax.jit(env.reset)(probe.sub_key(0))
+    if found := difference(compiled[1], probe.reset[1], exact=False):
         yield f"`jax.jit(env.reset)` and `env.reset` differ: {found}."
 
 

@@ -70,6 +70,33 @@ def test_the_original_rule(seed, probability):
     game.random.finish()
 
 
+def test_the_original_rule_from_one_episode_to_the_next():
+    """`minatar.Environment.reset` leaves the last action as it is."""
+    env = StickyAction(Breakout(minimal_actions=False), 0.3, carry_over=True)
+    game = minatar.Environment("breakout", sticky_action_prob=0.3)
+    game.env.random, game.random = ReplayedRandom(), ReplayedRandom()
+    _, state = env.reset(jr.key(0))
+    game.env.random.expect(randint=int(state.inner.x == 9))
+    game.reset()
+    num_episodes = carried = 0
+    for t in range(300):
+        key, action = jr.fold_in(jr.key(1), t), 1 + t % 4
+        game.random.expect(rand=0.1 if env._draw(key) else 0.9)
+        reward, terminal = game.act(action)
+        step = env.step(key, state, action)
+        state = step.state
+        assert (step.reward, step.terminated) == (reward, terminal)
+        assert state.last_action == game.last_action
+        if terminal:
+            num_episodes += 1
+            carried += game.last_action != 0
+            game.env.random.expect(randint=int(state.inner.x == 9))
+            game.reset()
+            assert state.inner.time == 0
+            assert state.last_action == game.last_action
+    assert num_episodes > 2 and carried > 2
+
+
 # The last of them draws random numbers of its own in a transition.
 @pytest.mark.parametrize(
     "inner", [CartPole(), Pendulum(), Breakout(), StickyAction(CartPole(), 0.5)]
@@ -193,6 +220,3 @@ def test_messages():
         StickyAction(CartPole(), probabilty=0.5)
     assert "`env`: The environment" in StickyAction.__doc__
     assert issubclass(StickyAction, AbstractWrapper)
-    with pytest.raises(NotImplementedError):
-        env = StickyAction(CartPole())
-        env.render(env.reset(jr.key(0))[1])
