@@ -474,7 +474,8 @@ function showParameters() {
     slider.max = Math.max(defaults[i].high, parameter.value);
     if (slider.matches(":active")) return;
     setSlider(slider, parameter.value);
-    number.value = written(parameter.value);
+    // What is being typed stays.
+    if (number !== document.activeElement) number.value = written(parameter.value);
   });
   document.querySelectorAll(".undo-all").forEach((button) => (button.hidden = !anyChanged));
 }
