@@ -71,10 +71,10 @@ def _range(parameter: Any, value: float | int) -> dict[str, Any]:
         low = min(low, high - 1) if low >= high else low
         low = low if above is None else max(low, above)
     if isinstance(value, int):
-        step = 1
-    else:
-        step = 10.0 ** math.floor(math.log10((high - low) / 100))
-        step *= next(x for x in (1, 2, 5, 10) if (high - low) / (x * step) <= 300)
+        largest = np.iinfo(np.int32).max  # a time limit that means none
+        return {"low": int(low), "high": min(int(high), largest), "step": 1}
+    step = 10.0 ** math.floor(math.log10((high - low) / 100))
+    step *= next(x for x in (1, 2, 5, 10) if (high - low) / (x * step) <= 300)
     low, high = (float(f"{x:.6g}") for x in (low, high))
     if above is not None and low <= above:
         low = float(f"{above + step:.6g}")
