@@ -61,7 +61,8 @@ def described_classes():
         cls = waiting.pop()
         waiting += cls.__subclasses__()
         is_concrete = not cls.__name__.lstrip("_").startswith("Abstract")
-        if is_concrete and cls.__module__.startswith("eqenvs."):
+        is_adapter = cls.__module__.startswith("eqenvs.adapters.")
+        if is_concrete and cls.__module__.startswith("eqenvs.") and not is_adapter:
             found.append(cls)
     return sorted(found, key=lambda cls: cls.__qualname__)
 
@@ -87,6 +88,11 @@ def required(cls):
     """The arguments of a constructor that have no default, or need a data set."""
     if cls is eqenvs.MNISTBandit:
         return {"images": np.zeros((2, 4, 4), np.uint8), "labels": np.array([0, 9])}
+    if cls is eqenvs.wrappers.StartFrom:
+        keys = jr.split(jr.key(0), 2)
+        return {"env": CartPole(), "states": jax.vmap(CartPole().reset)(keys)[1]}
+    if cls is eqenvs.wrappers.DrawnEnvironment:
+        return {"sample": lambda key: CartPole(gravity=jr.uniform(key))}
     parameters = inspect.signature(cls).parameters
     return {
         name: good_value(field.parameter)
