@@ -1,4 +1,4 @@
-"""GaussianBandit: is one risky arm worth exploring in the time that there is?
+"""GaussianBandit: is a risky arm worth exploring before the time is over?
 
 The two-armed bandit of Lange & Sprekeler, "Learning not to learn: nature versus nurture
 in silico" (AAAI 2022, https://arxiv.org/abs/2010.04466). The observation is that of
@@ -38,7 +38,7 @@ class GaussianBanditState(AbstractState):
 class GaussianBandit(
     AbstractEnvironment[GaussianBanditState, Int32[Array, ""], Float[Array, " 4"]]
 ):
-    """Find out, or do not, whether the second arm pays in this episode.
+    """Decide whether the second arm is worth exploring.
 
     **Observation:** four numbers.
 

@@ -7,7 +7,7 @@ https://github.com/google-deepmind/bsuite).
 1. The diver starts in the top left corner of a square grid, and sinks by one row at
    every step.
 2. In every cell one of the two actions moves right, the other left; which one is drawn
-   once for the environment and stays put across episodes. Moving right costs a little.
+   once for the environment, for all episodes. Moving right costs a little.
 3. Moving right from the last column pays 1. That column is reached only in the last
    row, and only by moving right in every row.
 4. The episode terminates below the last row.

@@ -4,14 +4,12 @@ The rules are those of `bsuite/environments/memory_chain.py` in bsuite 0.3.6 (Os
 al., "Behaviour suite for reinforcement learning", ICLR 2020;
 https://github.com/google-deepmind/bsuite).
 
-1. An episode draws `num_bits` bits and the index of the bit that will be asked for.
-2. A clock counts up. The bits are shown while it stands at 0, the index while it stands
-   at `memory_length - 1`, and the time that is left always.
-3. The reset and the first step both show the clock at 0; from then on every step moves
-   it on by one.
-4. The step after the one that showed the index terminates the episode. Its action is
-   the answer, for a reward of 1 if it is right and of -1 if it is wrong. No other
-   action matters.
+1. An episode draws `num_bits` bits and the index of the bit to ask for.
+2. A clock counts up. The bits are shown while it is 0, the index while it is
+   `memory_length - 1`, and the time left always.
+3. The clock is 0 after the reset and after the first step; every later step adds 1.
+4. The step after the index was shown terminates the episode. Its action is the answer:
+   the reward is 1 if it is right and -1 if it is wrong. No other action matters.
 """
 
 import jax.numpy as jnp
@@ -30,7 +28,7 @@ from ._coins import fair_coins, words_for
 
 
 class MemoryChainState(AbstractState):
-    """The bits, and which of them will be asked for."""
+    """The bits, and which of them to ask for."""
 
     context: Bool[Array, " bits"]
     query: Int32[Array, ""]
@@ -42,8 +40,8 @@ class MemoryChain(
 ):
     """Remember what was shown at the start.
 
-    **Observation:** `2 + num_bits` numbers. The clock stands at 0 after the reset and
-    after the first step, and then moves on with every step.
+    **Observation:** `2 + num_bits` numbers. The clock is 0 after the reset and after
+    the first step; every later step adds 1.
 
     | index | meaning | range |
     | --- | --- | --- |

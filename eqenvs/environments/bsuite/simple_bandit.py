@@ -5,7 +5,7 @@ The rules are those of `bsuite/environments/bandit.py` in bsuite 0.3.6 (Osband e
 https://github.com/google-deepmind/bsuite).
 
 1. The rewards of the arms are evenly spaced from 0 to 1; which arm pays which is drawn
-   once for the environment and stays put across episodes.
+   once for the environment and is the same in every episode.
 2. An episode is one step: it pays the reward of the arm that was pulled.
 """
 

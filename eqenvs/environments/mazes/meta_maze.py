@@ -166,7 +166,7 @@ class MetaMaze(
         self, bits: UInt32[Array, ""], row: Int32[Array, ""], column: Int32[Array, ""]
     ) -> tuple[Int32[Array, ""], Int32[Array, ""]]:
         """A free cell, apart from the one in `row` and `column`."""
-        # The last cell stands in for the one that is left out.
+        # The last cell replaces the one that is left out.
         cells = self._free_cells()
         cell = jnp.asarray(cells)[scale_bits(bits, len(cells) - 1)]
         cell = jnp.where(cell == row * self._width + column, cells[-1], cell)

@@ -6,8 +6,8 @@ its code (https://github.com/Rondorf/BOReL).
 
 1. The action, clipped to ± `max_force`, moves the robot.
 2. The robot is rewarded for being within `goal_radius` of the goal; or, with
-   `dense_reward`, it pays the distance to the goal.
-3. The goal is not observed: what an agent knows of it is in the rewards that it got.
+   `dense_reward`, its reward is minus the distance to the goal.
+3. The goal is not observed; only the rewards reveal it.
 """
 
 import math
