@@ -22,7 +22,7 @@ from eqenvs.random import below, key, next_digit
 from eqenvs.random._threefry import write_out
 
 from .reference.fast_keys import two_words
-from .test_conformance import assert_equal
+from .trees import assert_equal
 
 
 WORDS = st.integers(0, 2**32 - 1)

@@ -8,7 +8,7 @@ import pytest
 import eqenvs
 from eqenvs import CartPole, evaluate, Pendulum, population_rollout, rollout
 
-from .test_conformance import assert_close, assert_equal
+from .trees import assert_close, assert_equal
 
 
 class Balance(eqx.Module):

@@ -10,7 +10,7 @@ import pytest
 from eqenvs import CartPole
 from eqenvs.random._threefry import write_out
 
-from .test_conformance import assert_equal
+from .trees import assert_equal
 
 
 def words(function):

@@ -10,7 +10,7 @@ import pytest
 import eqenvs
 from eqenvs import CartPole, Pendulum, VectorEnvironment
 
-from .test_conformance import assert_close, assert_equal
+from .trees import assert_close, assert_equal
 
 
 NUM_ENVS = 300  # resets are made in chunks of 128 lanes

@@ -85,7 +85,7 @@ class CliffWalking(
         state = CliffWalkingState(
             row=row, column=jnp.where(falls, 0, column), time=state.time + 1
         )
-        probability = jnp.asarray(1 / 3 if self.is_slippery else 1.0)
+        probability = jnp.asarray(1 / 3 if self.is_slippery else 1.0, float)
         return Transition(
             state,
             jnp.where(falls, -100.0, -1.0),
