@@ -80,7 +80,7 @@ def read_idx(path: pathlib.Path, num_axes: int) -> np.ndarray:
             f"{data[:4].hex(' ') or 'of nothing'}, not {magic.hex(' ')}."
         )
     if len(data) < header_size:
-        raise ValueError(f"{path} ends within its header.")
+        raise ValueError(f"{path} is cut off in its header.")
     shape = struct.unpack(f">{num_axes}I", data[4:header_size])
     size = len(data) - header_size
     if size != math.prod(shape):
