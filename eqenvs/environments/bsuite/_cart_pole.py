@@ -1,21 +1,27 @@
-"""What bsuite's two cart-poles share: the equations of motion and the picture.
+"""What bsuite's two cart-poles share: parameters, equations of motion and picture.
 
 They are those of `bsuite/environments/cartpole.py` in bsuite 0.3.6. The accelerations
 are those of Gymnasium's cart-pole, in which the pole is uniform and has no friction.
 """
 
 import math
-from typing import NamedTuple
+from typing import Generic, TypeVar
 
 import jax.numpy as jnp
+import jax.random as jr
 import numpy as np
-from jaxtyping import Array, Float
+from equinox import AbstractVar
+from jaxtyping import Array, Bool, Float, Int32, Key
 
+from ..._environment import AbstractEnvironment, AbstractState
+from ...fields import real, time_limit
 from ...rendering import Disc, Rectangle, Scene, Segment
 from ...rendering.colors import BLUE, GREEN, INK, ORANGE, RED, SILVER, SLATE
+from ...spaces import Discrete
+from .._time import NO_LIMIT
 
 
-class Motion(NamedTuple):
+class BsuiteCartPoleState(AbstractState):
     """Where the cart and the pole are, and how fast they move. The pole is upright for
     a `theta` of 0."""
 
@@ -23,33 +29,99 @@ class Motion(NamedTuple):
     x_dot: Float[Array, ""]
     theta: Float[Array, ""]
     theta_dot: Float[Array, ""]
+    time: Int32[Array, ""]
 
 
-def move(
-    motion: Motion,
-    force: Float[Array, ""],
-    *,
-    gravity: Float[Array, ""],
-    cart_mass: Float[Array, ""],
-    pole_mass: Float[Array, ""],
-    pole_half_length: Float[Array, ""],
-    time_delta: Float[Array, ""],
-) -> Motion:
-    """One step of Euler's method; the angle stays from 0 to 2π."""
-    x, x_dot, theta, theta_dot = motion
-    mass, moment = cart_mass + pole_mass, pole_mass * pole_half_length
-    sin, cos = jnp.sin(theta), jnp.cos(theta)
-    push = (force + moment * theta_dot**2 * sin) / mass
-    theta_acceleration = (gravity * sin - cos * push) / (
-        pole_half_length * (4 / 3 - pole_mass * cos**2 / mass)
+Observation = TypeVar("Observation")
+
+
+class AbstractBsuiteCartPole(
+    AbstractEnvironment[BsuiteCartPoleState, Int32[Array, ""], Observation],
+    Generic[Observation],
+):
+    """A cart with a pole, and three actions. A subclass has the reward, the end of an
+    episode and what else is observed."""
+
+    height_threshold: AbstractVar[Float[Array, ""]]
+    x_threshold: Float[Array, ""] = real(
+        3.0, "Half the length of the track.", unit="m", above=0
     )
-    x_acceleration = push - moment * theta_acceleration * cos / mass
-    return Motion(
-        x=x + time_delta * x_dot,
-        x_dot=x_dot + time_delta * x_acceleration,
-        theta=jnp.remainder(theta + time_delta * theta_dot, 2 * math.pi),
-        theta_dot=theta_dot + time_delta * theta_acceleration,
+    max_time: Float[Array, ""] = real(
+        10.0, "How long an episode lasts at most.", unit="s", above=0
     )
+    gravity: Float[Array, ""] = real(9.8, "Acceleration due to gravity.", unit="m/s²")
+    cart_mass: Float[Array, ""] = real(1.0, "Mass of the cart.", unit="kg", above=0)
+    pole_mass: Float[Array, ""] = real(0.1, "Mass of the pole.", unit="kg", minimum=0)
+    pole_half_length: Float[Array, ""] = real(
+        0.5, "Half the pole's length.", unit="m", above=0
+    )
+    force: Float[Array, ""] = real(10.0, "Force of a push.", unit="N")
+    time_delta: Float[Array, ""] = real(
+        0.01, "Time that one step takes.", unit="s", above=0
+    )
+    initial_bound: Float[Array, ""] = real(
+        0.05, "Largest deviation of an initial coordinate.", minimum=0
+    )
+    max_steps: Int32[Array, ""] = time_limit(NO_LIMIT)
+
+    def _start_near(self, key: Key[Array, ""], theta: float) -> BsuiteCartPoleState:
+        """Draws a state near a cart that rests in the middle, its pole at `theta`."""
+        x, x_dot, deviation, theta_dot = jr.uniform(
+            key, (4,), minval=-self.initial_bound, maxval=self.initial_bound
+        )
+        return BsuiteCartPoleState(
+            x=x,
+            x_dot=x_dot,
+            theta=theta + deviation,
+            theta_dot=theta_dot,
+            time=jnp.int32(0),
+        )
+
+    def _move(
+        self, state: BsuiteCartPoleState, action: Int32[Array, ""]
+    ) -> BsuiteCartPoleState:
+        """One step of Euler's method; the angle stays from 0 to 2π."""
+        force = (action - 1).astype(self.force.dtype) * self.force
+        mass = self.cart_mass + self.pole_mass
+        moment = self.pole_mass * self.pole_half_length
+        sin, cos = jnp.sin(state.theta), jnp.cos(state.theta)
+        push = (force + moment * state.theta_dot**2 * sin) / mass
+        theta_acceleration = (self.gravity * sin - cos * push) / (
+            self.pole_half_length * (4 / 3 - self.pole_mass * cos**2 / mass)
+        )
+        x_acceleration = push - moment * theta_acceleration * cos / mass
+        theta = state.theta + self.time_delta * state.theta_dot
+        return BsuiteCartPoleState(
+            x=state.x + self.time_delta * state.x_dot,
+            x_dot=state.x_dot + self.time_delta * x_acceleration,
+            theta=jnp.remainder(theta, 2 * math.pi),
+            theta_dot=state.theta_dot + self.time_delta * theta_acceleration,
+            time=state.time + 1,
+        )
+
+    def _is_high(self, state: BsuiteCartPoleState) -> Bool[Array, ""]:
+        return jnp.cos(state.theta) > self.height_threshold
+
+    def _is_late(self, state: BsuiteCartPoleState) -> Bool[Array, ""]:
+        return self._seconds(state) > self.max_time
+
+    def _seconds(self, state: BsuiteCartPoleState) -> Float[Array, ""]:
+        return state.time.astype(self.time_delta.dtype) * self.time_delta
+
+    def _observed(self, state: BsuiteCartPoleState) -> list[Float[Array, ""]]:
+        """The six numbers that both observe."""
+        return [
+            state.x / self.x_threshold,
+            state.x_dot / self.x_threshold,
+            jnp.sin(state.theta),
+            jnp.cos(state.theta),
+            state.theta_dot,
+            self._seconds(state) / self.max_time,
+        ]
+
+    @property
+    def action_space(self) -> Discrete:
+        return Discrete(3)
 
 
 def picture(

@@ -17,30 +17,16 @@ times `time_delta`: with the default parameters, both end an episode in step 100
 import math
 
 import jax.numpy as jnp
-import jax.random as jr
 from jaxtyping import Array, Float, Int32, Key
 
-from ..._environment import AbstractEnvironment, AbstractState, Transition
-from ...fields import real, time_limit
+from ..._environment import Transition
+from ...fields import real
 from ...rendering import Scene
-from ...spaces import Box, Discrete
-from .._time import NO_LIMIT
-from ._cart_pole import Motion, move, picture
+from ...spaces import Box
+from ._cart_pole import AbstractBsuiteCartPole, BsuiteCartPoleState, picture
 
 
-class BsuiteCartPoleState(AbstractState):
-    """Where the cart and the pole are, and how fast they move."""
-
-    x: Float[Array, ""]
-    x_dot: Float[Array, ""]
-    theta: Float[Array, ""]
-    theta_dot: Float[Array, ""]
-    time: Int32[Array, ""]
-
-
-class BsuiteCartPole(
-    AbstractEnvironment[BsuiteCartPoleState, Int32[Array, ""], Float[Array, " 6"]]
-):
+class BsuiteCartPole(AbstractBsuiteCartPole[Float[Array, " 6"]]):
     """Balance a pole on a cart for ten seconds.
 
     **Observation:** six numbers.
@@ -71,74 +57,21 @@ class BsuiteCartPole(
     height_threshold: Float[Array, ""] = real(
         0.8, "Cosine of the angle at which the pole counts as fallen."
     )
-    x_threshold: Float[Array, ""] = real(
-        3.0, "Half the length of the track.", unit="m", above=0
-    )
-    max_time: Float[Array, ""] = real(
-        10.0, "How long an episode lasts at most.", unit="s", above=0
-    )
-    gravity: Float[Array, ""] = real(9.8, "Acceleration due to gravity.", unit="m/s²")
-    cart_mass: Float[Array, ""] = real(1.0, "Mass of the cart.", unit="kg", above=0)
-    pole_mass: Float[Array, ""] = real(0.1, "Mass of the pole.", unit="kg", minimum=0)
-    pole_half_length: Float[Array, ""] = real(
-        0.5, "Half the pole's length.", unit="m", above=0
-    )
-    force: Float[Array, ""] = real(10.0, "Force of a push.", unit="N")
-    time_delta: Float[Array, ""] = real(
-        0.01, "Time that one step takes.", unit="s", above=0
-    )
-    initial_bound: Float[Array, ""] = real(
-        0.05, "Largest absolute value of an initial coordinate.", minimum=0
-    )
-    max_steps: Int32[Array, ""] = time_limit(NO_LIMIT)
 
     def initial_state(self, key: Key[Array, ""]) -> BsuiteCartPoleState:
-        x, x_dot, theta, theta_dot = jr.uniform(
-            key, (4,), minval=-self.initial_bound, maxval=self.initial_bound
-        )
-        return BsuiteCartPoleState(
-            x=x, x_dot=x_dot, theta=theta, theta_dot=theta_dot, time=jnp.int32(0)
-        )
+        return self._start_near(key, 0.0)
 
     def transition(
         self, key: Key[Array, ""], state: BsuiteCartPoleState, action: Int32[Array, ""]
     ) -> Transition[BsuiteCartPoleState]:
         del key
-        motion = move(
-            Motion(state.x, state.x_dot, state.theta, state.theta_dot),
-            (action - 1).astype(self.force.dtype) * self.force,
-            gravity=self.gravity,
-            cart_mass=self.cart_mass,
-            pole_mass=self.pole_mass,
-            pole_half_length=self.pole_half_length,
-            time_delta=self.time_delta,
-        )
-        state = BsuiteCartPoleState(*motion, state.time + 1)
-        is_high = jnp.cos(state.theta) > self.height_threshold
-        is_balanced = is_high & (jnp.abs(state.x) < self.x_threshold)
-        is_over = self._seconds(state) > self.max_time
-        return Transition(
-            state, jnp.where(is_balanced, 1.0, 0.0), is_over | ~is_balanced
-        )
-
-    def _seconds(self, state: BsuiteCartPoleState) -> Float[Array, ""]:
-        return state.time.astype(self.time_delta.dtype) * self.time_delta
+        state = self._move(state, action)
+        is_balanced = self._is_high(state) & (jnp.abs(state.x) < self.x_threshold)
+        is_over = self._is_late(state) | ~is_balanced
+        return Transition(state, jnp.where(is_balanced, 1.0, 0.0), is_over)
 
     def observe(self, state: BsuiteCartPoleState) -> Float[Array, " 6"]:
-        return jnp.stack(
-            [
-                state.x / self.x_threshold,
-                state.x_dot / self.x_threshold,
-                jnp.sin(state.theta),
-                jnp.cos(state.theta),
-                state.theta_dot,
-                self._seconds(state) / self.max_time,
-            ]
-        )
-
-    @property
-    def action_space(self) -> Discrete:
-        return Discrete(3)
+        return jnp.stack(self._observed(state))
 
     @property
     def observation_space(self) -> Box:

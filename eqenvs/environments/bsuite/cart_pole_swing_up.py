@@ -19,30 +19,19 @@ sum in floating point: with the default parameters, both end an episode in step 
 import math
 
 import jax.numpy as jnp
-import jax.random as jr
 from jaxtyping import Array, Bool, Float, Int32, Key
 
-from ..._environment import AbstractEnvironment, AbstractState, Transition
-from ...fields import real, time_limit
+from ..._environment import Transition
+from ...fields import real
 from ...rendering import Scene
-from ...spaces import Box, Discrete
-from .._time import NO_LIMIT
-from ._cart_pole import Motion, move, picture
+from ...spaces import Box
+from ._cart_pole import AbstractBsuiteCartPole, BsuiteCartPoleState, picture
 
 
-class CartPoleSwingUpState(AbstractState):
-    """Where the cart and the pole are, and how fast they move."""
-
-    x: Float[Array, ""]
-    x_dot: Float[Array, ""]
-    theta: Float[Array, ""]
-    theta_dot: Float[Array, ""]
-    time: Int32[Array, ""]
+CartPoleSwingUpState = BsuiteCartPoleState
 
 
-class CartPoleSwingUp(
-    AbstractEnvironment[CartPoleSwingUpState, Int32[Array, ""], Float[Array, " 8"]]
-):
+class CartPoleSwingUp(AbstractBsuiteCartPole[Float[Array, " 8"]]):
     """Swing a pole up and balance it, when every push costs something.
 
     **Observation:** eight numbers.
@@ -85,91 +74,40 @@ class CartPoleSwingUp(
         1.0, "Distance from the middle below which there are rewards.", unit="m"
     )
     move_cost: Float[Array, ""] = real(0.1, "Cost of a push.")
-    x_threshold: Float[Array, ""] = real(
-        3.0, "Half the length of the track.", unit="m", above=0
-    )
-    max_time: Float[Array, ""] = real(
-        10.0, "How long an episode lasts at most.", unit="s", above=0
-    )
-    gravity: Float[Array, ""] = real(9.8, "Acceleration due to gravity.", unit="m/s²")
-    cart_mass: Float[Array, ""] = real(1.0, "Mass of the cart.", unit="kg", above=0)
-    pole_mass: Float[Array, ""] = real(0.1, "Mass of the pole.", unit="kg", minimum=0)
-    pole_half_length: Float[Array, ""] = real(
-        0.5, "Half the pole's length.", unit="m", above=0
-    )
-    force: Float[Array, ""] = real(10.0, "Force of a push.", unit="N")
-    time_delta: Float[Array, ""] = real(
-        0.01, "Time that one step takes.", unit="s", above=0
-    )
-    initial_bound: Float[Array, ""] = real(
-        0.05, "Largest deviation of an initial coordinate.", minimum=0
-    )
-    max_steps: Int32[Array, ""] = time_limit(NO_LIMIT)
 
-    def initial_state(self, key: Key[Array, ""]) -> CartPoleSwingUpState:
-        x, x_dot, theta, theta_dot = jr.uniform(
-            key, (4,), minval=-self.initial_bound, maxval=self.initial_bound
-        )
-        return CartPoleSwingUpState(
-            x=x,
-            x_dot=x_dot,
-            theta=math.pi + theta,
-            theta_dot=theta_dot,
-            time=jnp.int32(0),
-        )
+    def initial_state(self, key: Key[Array, ""]) -> BsuiteCartPoleState:
+        return self._start_near(key, math.pi)
 
     def transition(
-        self, key: Key[Array, ""], state: CartPoleSwingUpState, action: Int32[Array, ""]
-    ) -> Transition[CartPoleSwingUpState]:
+        self, key: Key[Array, ""], state: BsuiteCartPoleState, action: Int32[Array, ""]
+    ) -> Transition[BsuiteCartPoleState]:
         del key
-        motion = move(
-            Motion(state.x, state.x_dot, state.theta, state.theta_dot),
-            (action - 1).astype(self.force.dtype) * self.force,
-            gravity=self.gravity,
-            cart_mass=self.cart_mass,
-            pole_mass=self.pole_mass,
-            pole_half_length=self.pole_half_length,
-            time_delta=self.time_delta,
-        )
-        state = CartPoleSwingUpState(*motion, state.time + 1)
+        state = self._move(state, action)
         is_upright = (
-            (jnp.cos(state.theta) > self.height_threshold)
-            & self._is_slow(state)
-            & self._is_central(state)
+            self._is_high(state) & self._is_slow(state) & self._is_central(state)
         )
         cost = jnp.where(action == 1, 0.0, self.move_cost)
         has_left = jnp.abs(state.x) > self.x_threshold
-        is_over = self._seconds(state) > self.max_time
         return Transition(
-            state, jnp.where(is_upright, 1.0, 0.0) - cost, is_over | has_left
+            state,
+            jnp.where(is_upright, 1.0, 0.0) - cost,
+            self._is_late(state) | has_left,
         )
 
-    def _is_slow(self, state: CartPoleSwingUpState) -> Bool[Array, ""]:
+    def _is_slow(self, state: BsuiteCartPoleState) -> Bool[Array, ""]:
         return jnp.abs(state.theta_dot) < self.theta_dot_threshold
 
-    def _is_central(self, state: CartPoleSwingUpState) -> Bool[Array, ""]:
+    def _is_central(self, state: BsuiteCartPoleState) -> Bool[Array, ""]:
         return jnp.abs(state.x) < self.x_reward_threshold
 
-    def _seconds(self, state: CartPoleSwingUpState) -> Float[Array, ""]:
-        return state.time.astype(self.time_delta.dtype) * self.time_delta
-
-    def observe(self, state: CartPoleSwingUpState) -> Float[Array, " 8"]:
+    def observe(self, state: BsuiteCartPoleState) -> Float[Array, " 8"]:
         return jnp.stack(
             [
-                state.x / self.x_threshold,
-                state.x_dot / self.x_threshold,
-                jnp.sin(state.theta),
-                jnp.cos(state.theta),
-                state.theta_dot,
-                self._seconds(state) / self.max_time,
+                *self._observed(state),
                 jnp.where(self._is_central(state), 1.0, -1.0),
                 jnp.where(self._is_slow(state), 1.0, -1.0),
             ]
         )
-
-    @property
-    def action_space(self) -> Discrete:
-        return Discrete(3)
 
     @property
     def observation_space(self) -> Box:
@@ -177,7 +115,7 @@ class CartPoleSwingUp(
         high = jnp.array([infinity, infinity, 1.0, 1.0, infinity, infinity, 1.0, 1.0])
         return Box((-high).at[5].set(0.0), high)
 
-    def draw(self, state: CartPoleSwingUpState) -> Scene:
+    def draw(self, state: BsuiteCartPoleState) -> Scene:
         return picture(
             state.x,
             state.theta,
