@@ -25,7 +25,7 @@ run() { # NAME PYTHON, and arguments of pip
   "$folder/bin/python" -m pip install --quiet --upgrade --editable ".[test]" "$@" ||
     return 1
   "$folder/bin/python" -m pip list 2> /dev/null |
-    grep -iE '^(jax|jaxlib|equinox|jaxtyping|numpy|optax|distreqx) '
+    grep -iE '^(jax|jaxlib|equinox|jaxtyping|numpy|optax) '
   JAX_COMPILATION_CACHE_DIR=$folder/jax_cache \
     "$folder/bin/python" -m pytest -n 2 --dist loadgroup -m quick -p no:cacheprovider
 }

@@ -5,7 +5,7 @@ import sys
 
 
 # What the extra `cli` installs, as imported.
-_PACKAGES = ("distreqx", "matplotlib", "optax", "tqdm", "tyro")
+_PACKAGES = ("matplotlib", "optax", "tqdm", "tyro")
 
 
 def main() -> None:
