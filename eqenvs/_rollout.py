@@ -112,7 +112,8 @@ def rollout(
     - `num_steps`: number of steps; by default the time limit, `env.max_steps`.
     - `num_envs`: number of lanes. If it is given, arrays get an axis for the lanes,
         after that of time.
-    - `initial_carry`: the carry that a recurrent policy starts an episode with.
+    - `initial_carry`: the carry that a recurrent policy starts an episode with; by
+        default `policy.initial_carry`, if there is such a thing.
     - `store`: whether to return the trajectory.
     - `states`: whether the trajectory has the states too, for example to draw them.
 
@@ -125,6 +126,7 @@ def rollout(
     `TypeError` or `ValueError` if an argument is not as described above.
     """
     _check_environment(env)
+    initial_carry = _initial_carry(policy, initial_carry)
     _check_policy(policy, initial_carry)
     if num_steps is None:
         num_steps = _time_limit(env)
@@ -177,6 +179,7 @@ def population_rollout(
     A [`eqenvs.Rollout`][], each of whose arrays has a leading axis for the population.
     """
     _check_environment(env)
+    initial_carry = _initial_carry(policies, initial_carry)
     _check_policy(policies, initial_carry)
     shapes = [x.shape for x in jax.tree.leaves(policies) if eqx.is_array(x)]
     if not shapes or len({shape[:1] for shape in shapes}) > 1 or () in shapes:
@@ -231,6 +234,7 @@ def evaluate(
     transition forgets to count `time`. (Under `jax.jit`, its return is not a number.)
     """
     _check_environment(env)
+    initial_carry = _initial_carry(policy, initial_carry)
     _check_policy(policy, initial_carry)
     check_count("num_episodes", num_episodes)
     key = as_key(key, "evaluate")
@@ -426,6 +430,14 @@ def _check_environment(env: Any) -> None:
         )
     if not isinstance(env, AbstractEnvironment):
         raise TypeError(f"env must be an environment; got {env!r}.")
+
+
+def _initial_carry(policy: Any, initial_carry: PyTree) -> PyTree:
+    """What is given, or else what the policy has, or what a method of it is of."""
+    if initial_carry is not None:
+        return initial_carry
+    owner = getattr(policy, "__self__", policy)
+    return getattr(owner, "initial_carry", None)
 
 
 def _check_policy(policy: Any, initial_carry: PyTree) -> None:

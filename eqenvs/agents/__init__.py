@@ -13,6 +13,7 @@ from ._algorithm import (
     AbstractLearner as AbstractLearner,
     Trained as Trained,
 )
+from .a2c import A2C as A2C, A2CLearner as A2CLearner
 from .checkpoint import load as load, Run as Run
 from .networks import ActorCritic as ActorCritic
 from .ppo import PPO as PPO, PPOLearner as PPOLearner

@@ -105,7 +105,8 @@ class AbstractAlgorithm(AbstractParametric, Generic[Learner]):
         **Returns:**
 
         A callable `policy(key, observation) -> action`, and a pytree whose
-        floating-point arrays are its weights.
+        floating-point arrays are its weights. One with a memory has an `initial_carry`
+        and is called as `policy(key, observation, carry) -> (action, carry)`.
         """
 
     @property

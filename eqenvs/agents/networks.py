@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
-from jaxtyping import Array, Float, Key, PyTree, UInt
+from jaxtyping import Array, Bool, Float, Key, PyTree, UInt
 
 from .._bound import AbstractValue
 from ..spaces import (
@@ -20,12 +20,14 @@ from ..spaces import (
     MultiDiscrete,
     Tuple,
 )
+from ._layers import affine, orthogonal
 from .distributions import (
     AbstractDistribution,
     Categorical,
     Categoricals,
     DiagonalNormal,
 )
+from .memory import AbstractCell, CELLS, Memory
 
 
 Torso = Literal["auto", "mlp", "conv"]
@@ -81,7 +83,7 @@ class Network(eqx.Module):
         if _has_convolution(self.input_space, torso):
             rows, columns, channels = self.input_space.shape  # pyright: ignore
             convolution = eqx.nn.Conv2d(channels, _CHANNELS, _KERNEL_SIZE, key=conv_key)
-            self.convolution = _orthogonal(convolution, hidden_scale, conv_key)
+            self.convolution = orthogonal(convolution, hidden_scale, conv_key)
             inside = (rows - _KERNEL_SIZE + 1) * (columns - _KERNEL_SIZE + 1)
             input_size = inside * _CHANNELS
         else:
@@ -92,7 +94,7 @@ class Network(eqx.Module):
         sizes = [input_size, *[width] * depth, output_size]
         scales = [hidden_scale] * depth + [output_scale]
         self.layers = tuple(
-            _orthogonal(eqx.nn.Linear(inputs, outputs, key=k), scale, k)
+            orthogonal(eqx.nn.Linear(inputs, outputs, key=k), scale, k)
             for inputs, outputs, scale, k in zip(
                 sizes[:-1], sizes[1:], scales, keys, strict=True
             )
@@ -124,17 +126,9 @@ class Network(eqx.Module):
     ) -> Float[Array, "*output_and_batch"]:
         activation = _ACTIVATIONS[self.activation]
         for layer in self.layers[:-1]:
-            x = activation(_affine(layer, x))
-        x = _affine(self.layers[-1], x)
+            x = activation(affine(layer, x))
+        x = affine(self.layers[-1], x)
         return x[0] if self.layers[-1].out_features == "scalar" else x
-
-
-def _affine(
-    layer: eqx.nn.Linear, x: Float[Array, "inputs *batch"]
-) -> Float[Array, "outputs *batch"]:
-    product = layer.weight @ x
-    bias = jnp.asarray(layer.bias)
-    return product + bias.reshape(bias.shape[0], *[1] * (x.ndim - 1))
 
 
 class Constants(eqx.Module):
@@ -163,8 +157,15 @@ class ActorCritic(AbstractValue):
 
     It can be called as a policy: `agent(key, observation)` draws an action, and
     `agent.greedy(key, observation)` returns the most likely one.
+
+    With a memory, the two networks share a recurrent cell, and see what it makes of the
+    observations of an episode so far. Then `agent(key, observation, carry)` returns the
+    tuple `(action, carry)`, and an episode begins with `agent.initial_carry`.
+    [`eqenvs.rollout`][] and [`eqenvs.evaluate`][] do both by themselves.
     """
 
+    encoder: Network | None
+    cell: AbstractCell | None
     actor: Network
     critic: Network
     log_std: Float[Array, " actions"] | None
@@ -186,6 +187,7 @@ class ActorCritic(AbstractValue):
         *,
         torso: Torso = "auto",
         activation: Activation = "tanh",
+        memory: Memory = "none",
         key: Key[Array, ""],
     ):
         """**Arguments:**
@@ -197,6 +199,8 @@ class ActorCritic(AbstractValue):
             images of shape (height, width, channels); `"mlp"` does not; `"auto"` does
             for images of at least 3 by 3.
         - `activation`: `"tanh"` or `"relu"`.
+        - `memory`: `"gru"` or `"lstm"` for a recurrent cell of that width, behind one
+            layer (and the convolution) and before the hidden ones; or `"none"`.
         - `key`: a JAX PRNG key for the weights.
         """
         self.action_space = _shapes_of(action_space)
@@ -217,30 +221,112 @@ class ActorCritic(AbstractValue):
                 )
         actor_key, critic_key = jr.split(key)
         options: dict[str, Any] = {"torso": torso, "activation": activation}
+        self.encoder = self.cell = None
+        features = observation_space
+        if memory != "none":
+            encoder_key, cell_key = jr.split(jr.fold_in(key, 1))
+            width = hidden_sizes[0]
+            self.encoder = Network(
+                observation_space, width, (width, 0),
+                output_scale=math.sqrt(2), key=encoder_key, **options,
+            )  # fmt: skip
+            self.cell = CELLS[memory](width, width, key=cell_key)
+            features, options["torso"] = Box(-1.0, 1.0, (width,)), "mlp"
         # A small last layer makes the first policy nearly uniform.
         self.actor = Network(
-            observation_space, outputs, hidden_sizes,
+            features, outputs, hidden_sizes,
             output_scale=0.01, key=actor_key, **options,
         )  # fmt: skip
         self.critic = Network(
-            observation_space, "scalar", hidden_sizes, key=critic_key, **options
+            features, "scalar", hidden_sizes, key=critic_key, **options
         )
 
-    def distribution(self, observation: PyTree[Array]) -> AbstractDistribution:
+    @property
+    def initial_carry(self) -> PyTree[Array]:
+        """What the memory begins an episode with; `None` without one."""
+        return None if self.cell is None else self.cell.initial_carry
+
+    def initial_carries(self, num_lanes: int) -> PyTree[Array]:
+        """Those of several lanes, which are the first axis."""
+        return jax.tree.map(
+            lambda x: jnp.broadcast_to(x, (num_lanes, *x.shape)), self.initial_carry
+        )
+
+    def remember(
+        self, observation: PyTree[Array], carry: PyTree[Array]
+    ) -> tuple[PyTree[Array], PyTree[Array]]:
+        """What the networks see.
+
+        **Arguments:**
+
+        - `observation`: an observation.
+        - `carry`: what the memory has carried here; `None` without one.
+
+        **Returns:**
+
+        The tuple `(features, carry)`. Without a memory, the features are the
+        observation.
+        """
+        if self.encoder is None or self.cell is None:
+            return observation, None
+        activation = _ACTIVATIONS[self.encoder.activation]
+        return self.cell(activation(self.encoder(observation)), carry)
+
+    def unroll(
+        self,
+        observations: PyTree[Array],
+        ended: Bool[Array, "steps lanes"],
+        carry: PyTree[Array],
+    ) -> tuple[PyTree[Array], PyTree[Array]]:
+        """`remember` over many steps. Where an episode ended, the memory is empty
+        again.
+
+        **Arguments:**
+
+        - `observations`: observations, with leading axes of steps and lanes.
+        - `ended`: whether an episode ended with the step after an observation.
+        - `carry`: the carry of each lane before the first step.
+
+        **Returns:**
+
+        The tuple `(features, carries)`, with the axes of the observations. The carries
+        are those right after each observation.
+        """
+        if self.encoder is None or self.cell is None:
+            return observations, None
+        activation = _ACTIVATIONS[self.encoder.activation]
+        flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), observations)
+        inputs = activation(self.encoder.of_batch(flat))
+        inputs = inputs.reshape(-1, *ended.shape)
+        carry = jax.tree.map(lambda x: x.T, carry)
+        result = self.cell.unroll(inputs, ended, carry)
+        return jax.tree.map(lambda x: jnp.moveaxis(x, 0, -1), result)
+
+    def restart(
+        self, carry: PyTree[Array], ended: Bool[Array, " lanes"]
+    ) -> PyTree[Array]:
+        """The carries of some lanes, from the beginning where an episode ended."""
+
+        def leaf(start, x):
+            return jnp.where(ended.reshape(-1, *[1] * start.ndim), start[None], x)
+
+        return jax.tree.map(leaf, self.initial_carry, carry)
+
+    def distribution(self, features: PyTree[Array]) -> AbstractDistribution:
         """The distribution that the policy draws from; see `to_action`."""
-        return self._distribution(self.actor(observation))
+        return self._distribution(self.actor(features))
 
-    def value(self, observation: PyTree[Array]) -> Float[Array, ""]:
+    def value(self, features: PyTree[Array]) -> Float[Array, ""]:
         """The estimate of the discounted return from here on."""
-        return self.critic(observation)
+        return self.critic(features)
 
-    def distributions(self, observations: PyTree[Array]) -> AbstractDistribution:
-        """Those of a batch of observations: a batch, which is the last axis of it."""
-        return self._distribution(self.actor.of_batch(observations))
+    def distributions(self, features: PyTree[Array]) -> AbstractDistribution:
+        """Those of a batch of features: a batch, which is the last axis of it."""
+        return self._distribution(self.actor.of_batch(features))
 
-    def values(self, observations: PyTree[Array]) -> Float[Array, " batch"]:
-        """Those of a batch of observations."""
-        return self.critic.of_batch(observations)
+    def values(self, features: PyTree[Array]) -> Float[Array, " batch"]:
+        """Those of a batch of features."""
+        return self.critic.of_batch(features)
 
     def _distribution(self, output: Float[Array, "..."]) -> AbstractDistribution:
         if self.log_std is not None:
@@ -262,13 +348,38 @@ class ActorCritic(AbstractValue):
         action = middle + reach * draw.reshape(low.shape).astype(low.dtype)
         return jnp.clip(action, low, high)
 
-    def __call__(self, key: Key[Array, ""], observation: PyTree[Array]) -> Array:
-        return self.to_action(self.distribution(observation).sample(key))
+    def __call__(
+        self,
+        key: Key[Array, ""],
+        observation: PyTree[Array],
+        carry: PyTree[Array] = None,
+    ) -> Any:
+        """An action that is drawn; with a memory, the tuple `(action, carry)`."""
+        return self._act(
+            lambda distribution: distribution.sample(key), observation, carry
+        )
 
-    def greedy(self, key: Key[Array, ""], observation: PyTree[Array]) -> Array:
-        """The most likely action. The key is not used."""
+    def greedy(
+        self,
+        key: Key[Array, ""],
+        observation: PyTree[Array],
+        carry: PyTree[Array] = None,
+    ) -> Any:
+        """The most likely action; with a memory, the tuple `(action, carry)`. The key
+        is not used."""
         del key
-        return self.to_action(self.distribution(observation).mode())
+        return self._act(lambda distribution: distribution.mode(), observation, carry)
+
+    def _act(
+        self,
+        choose: Callable[[AbstractDistribution], Array],
+        observation: PyTree[Array],
+        carry: PyTree[Array],
+    ) -> Any:
+        carry = self.initial_carry if carry is None else carry
+        features, carry = self.remember(observation, carry)
+        action = self.to_action(choose(self.distribution(features)))
+        return action if self.cell is None else (action, carry)
 
 
 def _shapes_of(space: AbstractSpace) -> AbstractSpace:
@@ -295,16 +406,3 @@ def _has_convolution(space: Any, torso: Torso) -> bool:
             f"least {_KERNEL_SIZE} by {_KERNEL_SIZE}; got {space!r}."
         )
     return is_image and torso != "mlp"
-
-
-def _orthogonal(layer: Any, scale: float, key: Key[Array, ""]) -> Any:
-    """A layer with orthogonal weights, as PPO likes it."""
-    shape = layer.weight.shape
-    matrix = jax.nn.initializers.orthogonal(scale)(
-        key, (shape[0], math.prod(shape[1:]))
-    )
-    return eqx.tree_at(
-        lambda l: (l.weight, l.bias),
-        layer,
-        (matrix.reshape(shape), jnp.zeros_like(layer.bias)),
-    )

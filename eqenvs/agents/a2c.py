@@ -1,0 +1,327 @@
+"""A2C: the advantage actor-critic, with or without a memory.
+
+Mnih et al., "Asynchronous methods for deep reinforcement learning" (2016), whose actors
+here all play at once. With a memory it is the agent of Wang et al., "Learning to
+reinforcement learn" (2017, arXiv:1611.05763).
+
+The file reads from top to bottom in the order in which an update runs:
+
+1. `_play`: the policy takes `rollout_steps` steps in `num_envs` environments.
+2. `_loss`: the memory goes over what was seen once more, and the networks say how
+   likely each action was, and what return they expected.
+3. `lambda_returns`: what return was there?
+4. One step of the optimizer makes those actions more likely that did better than
+   expected.
+"""
+
+from typing import get_args, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import optax
+from jaxtyping import Array, Bool, Float, Int32, Key, PyTree
+
+from .._environment import AbstractEnvironment
+from .._episodes import EpisodeStatistics
+from .._vector import VectorEnvironment
+from ..fields import choice, count, flag, real
+from ._algorithm import AbstractAlgorithm, AbstractLearner
+from .memory import Memory
+from .networks import Activation, ActorCritic, Torso
+
+
+class A2CLearner(AbstractLearner):
+    """Everything that changes while A2C trains."""
+
+    agent: ActorCritic
+    optimizer_state: PyTree
+    states: PyTree[Array]
+    carry: PyTree[Array]
+    episodes: EpisodeStatistics
+    num_updates: Int32[Array, ""]
+    planned_updates: Float[Array, ""]
+
+
+class A2C(AbstractAlgorithm[A2CLearner]):
+    """The advantage actor-critic: one gradient per rollout.
+
+    ```python
+    env = PreviousActionAndReward(BernoulliBandit())
+    agent, metrics, learner = A2C(memory="lstm").train(env, 0, num_steps=1_000_000)
+    eqenvs.evaluate(env, agent.greedy, 1, num_episodes=100)
+    ```
+
+    An agent with a memory learns from what it saw within a rollout (backpropagation
+    through time, cut where a rollout begins), and remembers what it saw in the whole
+    episode.
+
+    Its metrics, besides `"return"` and `"length"`: `"policy_loss"`, `"value_loss"` and
+    `"entropy"`, the three parts of the loss.
+    """
+
+    learning_rate: Float[Array, ""] = real(
+        1e-3, "Step size of Adam at the beginning.", minimum=0
+    )
+    discount: Float[Array, ""] = real(0.99, "Discount factor.", minimum=0, maximum=1)
+    gae_lambda: Float[Array, ""] = real(
+        0.95,
+        "Decay of the advantage estimator: 0 trusts the critic, 1 the rewards.",
+        minimum=0,
+        maximum=1,
+    )
+    entropy_coefficient: Float[Array, ""] = real(0.01, "Weight of the entropy bonus.")
+    value_coefficient: Float[Array, ""] = real(0.5, "Weight of the critic's loss.")
+    max_gradient_norm: Float[Array, ""] = real(
+        0.5, "Norm that longer gradients are clipped to.", minimum=0
+    )
+    reward_scale: Float[Array, ""] = real(
+        1.0, "Factor that rewards are multiplied by before the agent learns from them."
+    )
+    num_envs: int = count(64, "Number of environments.")
+    rollout_steps: int = count(16, "Steps in each environment per update.")
+    hidden_width: int = count(64, "Width of the hidden layers and of the memory.")
+    hidden_depth: int = count(2, "Number of hidden layers.", minimum=0)
+    activation: Activation = choice(
+        "tanh", "Activation function.", options=get_args(Activation)
+    )
+    torso: Torso = choice(
+        "auto",
+        "Whether the networks begin with a convolution; 'auto': for images.",
+        options=get_args(Torso),
+    )
+    memory: Memory = choice(
+        "none", "The recurrent cell of the agent.", options=get_args(Memory)
+    )
+    anneal_learning_rate: bool = flag(
+        True, "Whether the step size falls linearly to zero."
+    )
+
+    @property
+    def steps_per_update(self) -> int:
+        return self.num_envs * self.rollout_steps
+
+    def init(self, env: AbstractEnvironment, key: Key[Array, ""]) -> A2CLearner:
+        network_key, reset_key = jr.split(key)
+        envs = VectorEnvironment(env, self.num_envs)
+        agent = ActorCritic(
+            envs.single_observation_space,
+            envs.single_action_space,
+            (self.hidden_width, self.hidden_depth),
+            torso=self.torso,
+            activation=self.activation,
+            memory=self.memory,
+            key=network_key,
+        )
+        _, states = envs.reset(reset_key)
+        return A2CLearner(
+            agent=agent,
+            optimizer_state=_optimizer(self).init(_weights(agent)),
+            states=states,
+            carry=agent.initial_carries(self.num_envs),
+            episodes=EpisodeStatistics.start(self.num_envs),
+            num_updates=jnp.array(0, jnp.int32),
+            planned_updates=jnp.array(jnp.inf),
+        )
+
+    def update(
+        self, env: AbstractEnvironment, learner: A2CLearner, key: Key[Array, ""]
+    ) -> tuple[A2CLearner, dict[str, Array]]:
+        envs = VectorEnvironment(env, self.num_envs)
+        states, carry, episodes, steps = _play(self, envs, learner, key)
+        agent, optimizer_state, losses = _improve(
+            self, learner, steps, envs.observe(states)
+        )
+        mean_return, mean_length = episodes.mean()
+        learner = A2CLearner(
+            agent=agent,
+            optimizer_state=optimizer_state,
+            states=states,
+            carry=carry,
+            episodes=episodes,
+            num_updates=learner.num_updates + 1,
+            planned_updates=learner.planned_updates,
+        )
+        return learner, {"return": mean_return, "length": mean_length, **losses}
+
+    def agent(self, learner: A2CLearner) -> ActorCritic:
+        return learner.agent
+
+
+class _Step(NamedTuple):
+    """What one step of the policy leaves to learn from."""
+
+    observation: PyTree[Array]
+    draw: Array
+    reward: Float[Array, "*lanes"]
+    terminated: Bool[Array, "*lanes"]
+    truncated: Bool[Array, "*lanes"]
+    final_observation: PyTree[Array]
+
+
+def _play(
+    a2c: A2C, envs: VectorEnvironment, learner: A2CLearner, key: Key[Array, ""]
+) -> tuple[PyTree[Array], PyTree[Array], EpisodeStatistics, _Step]:
+    """Takes `rollout_steps` steps in every environment."""
+    agent = learner.agent
+    lanes = jnp.arange(a2c.num_envs, dtype=jnp.uint32)
+
+    def act(key, lane, distribution):
+        draw = distribution.sample(jr.fold_in(key, lane))
+        return draw, agent.to_action(draw)
+
+    def body(carry, key):
+        states, memory, episodes = carry
+        act_key, env_key = jr.split(key)
+        observation = envs.observe(states)
+        features, memory = jax.vmap(agent.remember)(observation, memory)
+        draw, action = jax.vmap(act, in_axes=(None, 0, -1))(
+            act_key, lanes, agent.distributions(features)
+        )
+        step = envs.step(env_key, states, action)
+        ended = step.terminated | step.truncated
+        transition = _Step(
+            observation=observation,
+            draw=draw,
+            reward=step.reward * a2c.reward_scale,
+            terminated=step.terminated,
+            truncated=step.truncated,
+            final_observation=step.info["final_observation"],
+        )
+        memory = agent.restart(memory, ended)
+        episodes = episodes.update(step.reward, ended)
+        return (step.state, memory, episodes), transition
+
+    start = (learner.states, learner.carry, learner.episodes)
+    (states, memory, episodes), steps = jax.lax.scan(
+        body, start, jr.split(key, a2c.rollout_steps)
+    )
+    return states, memory, episodes, steps
+
+
+def _loss(
+    a2c: A2C,
+    agent: ActorCritic,
+    carry: PyTree[Array],
+    steps: _Step,
+    last_observation: PyTree[Array],
+) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
+    """The loss of a rollout, and the parts of it.
+
+    `carry` is what the memory carried into the rollout, and `last_observation` the
+    observation after it.
+    """
+    shape = steps.reward.shape
+    ended = steps.terminated | steps.truncated
+    # The observation after the rollout is there for its value alone.
+    observations = jax.tree.map(
+        lambda x, last: jnp.concatenate([x, last[None]]),
+        steps.observation,
+        last_observation,
+    )
+    features, carries = agent.unroll(
+        observations, jnp.concatenate([ended, jnp.zeros_like(ended[:1])]), carry
+    )
+    values = agent.values(_flat(features)).reshape(-1, *shape[1:])
+    value, next_value = values[:-1], values[1:]
+
+    # What a truncated episode ended on has a value as well, and is seen only there.
+    is_truncated = steps.truncated & ~steps.terminated
+
+    def final_values():
+        final = jax.vmap(jax.vmap(agent.remember))(
+            steps.final_observation, jax.tree.map(lambda x: x[:-1], carries)
+        )[0]
+        return agent.values(_flat(final)).reshape(shape)
+
+    final_value = jax.lax.cond(
+        jnp.any(is_truncated), final_values, lambda: jnp.zeros_like(value)
+    )
+    next_value = jnp.where(is_truncated, final_value, next_value)
+    target = jax.lax.stop_gradient(
+        lambda_returns(steps, next_value, a2c.discount, a2c.gae_lambda)
+    )
+
+    distribution = agent.distributions(_flat(jax.tree.map(lambda x: x[:-1], features)))
+    log_prob = distribution.log_prob(jnp.moveaxis(_flat(steps.draw), 0, -1))
+    advantage = jax.lax.stop_gradient(target - value)
+    policy_loss = -(log_prob.reshape(shape) * advantage).mean()
+    value_loss = ((target - value) ** 2).mean() / 2
+    mean_entropy = distribution.entropy().mean()
+    loss = (
+        policy_loss
+        + a2c.value_coefficient * value_loss
+        - a2c.entropy_coefficient * mean_entropy
+    )
+    losses = {
+        "policy_loss": policy_loss,
+        "value_loss": value_loss,
+        "entropy": mean_entropy,
+    }
+    return loss, losses
+
+
+def lambda_returns(
+    steps: _Step,
+    next_value: Float[Array, "steps num_envs"],
+    discount: Float[Array, ""],
+    gae_lambda: Float[Array, ""],
+) -> Float[Array, "steps num_envs"]:
+    """The returns, as a mixture of those of all numbers of steps before the critic is
+    asked. Minus the value, this is the generalized advantage estimate.
+
+    A terminal state has the value zero. A truncated episode has the value that the
+    critic expects of the state it was cut off in; nothing of the next one counts.
+    """
+
+    def body(later, inputs):
+        reward, terminated, truncated, next_value = inputs
+        # After the last step of an episode there is only what the critic says.
+        later = jnp.where(truncated, next_value, later)
+        mixture = (1 - gae_lambda) * next_value + gae_lambda * later
+        result = reward + discount * jnp.where(terminated, 0.0, mixture)
+        return result, result
+
+    inputs = (steps.reward, steps.terminated, steps.truncated, next_value)
+    return jax.lax.scan(body, next_value[-1], inputs, reverse=True)[1]
+
+
+def _improve(
+    a2c: A2C, learner: A2CLearner, steps: _Step, last_observation: PyTree[Array]
+) -> tuple[ActorCritic, PyTree, dict[str, Float[Array, ""]]]:
+    """One step of the optimizer."""
+    weights, rest = eqx.partition(learner.agent, eqx.is_inexact_array)
+    gradient, losses = jax.grad(
+        lambda weights: _loss(
+            a2c, eqx.combine(weights, rest), learner.carry, steps, last_observation
+        ),
+        has_aux=True,
+    )(weights)
+    # Optax needs implicit promotion, which a user may have forbidden.
+    with jax.numpy_dtype_promotion("standard"):
+        direction, optimizer_state = _optimizer(a2c).update(
+            gradient, learner.optimizer_state
+        )
+    step_size = a2c.learning_rate
+    if a2c.anneal_learning_rate:
+        step_size = step_size * learner.remaining()
+    weights = jax.tree.map(lambda w, d: w - step_size * d, weights, direction)
+    return eqx.combine(weights, rest), optimizer_state, losses
+
+
+def _flat(tree: PyTree[Array]) -> PyTree[Array]:
+    """With one axis for steps and lanes."""
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), tree)
+
+
+def _weights(agent: ActorCritic) -> PyTree:
+    return eqx.filter(agent, eqx.is_inexact_array)
+
+
+def _optimizer(a2c: A2C) -> optax.GradientTransformation:
+    """Adam's direction; the step size is applied where it is used."""
+    return optax.chain(
+        optax.clip_by_global_norm(a2c.max_gradient_norm),  # pyright: ignore
+        optax.scale_by_adam(eps=1e-5),
+    )
