@@ -1,4 +1,4 @@
-"""Wrappers: environments made of an environment, one transformation each."""
+"""Wrappers: environments made from another environment, one transformation each."""
 
 from ._statistics import update_statistics as update_statistics
 from ._wrapper import (

@@ -1,4 +1,4 @@
-"""Observations in a row."""
+"""Stacks of consecutive observations."""
 
 import jax
 import jax.numpy as jnp
@@ -6,12 +6,12 @@ from jaxtyping import Array, PyTree
 
 
 def repeat(value: PyTree[Array], times: int) -> PyTree[Array]:
-    """A value, stacked with itself."""
+    """Stacks copies of a value along a new first axis."""
     return jax.tree.map(lambda x: jnp.broadcast_to(x, (times, *x.shape)), value)
 
 
 def push(frames: PyTree[Array], frame: PyTree[Array]) -> PyTree[Array]:
-    """Drops the first frame and appends another one."""
+    """Drops the first frame and appends a new one."""
     return jax.tree.map(
         lambda old, new: jnp.concatenate([old[1:], new[None]]), frames, frame
     )

@@ -1,4 +1,4 @@
-"""What wrappers do with spaces."""
+"""Helpers for the spaces of wrappers."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,14 +23,14 @@ def nearest_to_zero(space: AbstractSpace) -> Any:
 
 
 def unbounded(space: Box) -> Box:
-    """All arrays of real numbers of the shape of a space."""
+    """All real arrays of the same shape."""
     return Box(-jnp.inf, jnp.inf, space.shape)
 
 
 def map_parts(
     function: Callable[[Any], AbstractSpace], space: AbstractSpace
 ) -> AbstractSpace:
-    """A function of every part of a space of tuples and dictionaries."""
+    """Applies a function to every part of a space of tuples and dictionaries."""
     match space:
         case Tuple():
             return Tuple([map_parts(function, part) for part in space.spaces])
@@ -60,12 +60,12 @@ def require(
     wrapper: Any,
     needs: str,
 ) -> None:
-    """Raises unless a space of the environment is what a wrapper needs.
+    """Raises an error unless a space of the environment is what a wrapper needs.
 
     **Arguments:**
 
-    - `env`: the environment. Where it is a batch of environments, nothing is checked:
-        its spaces exist only within `jax.vmap`.
+    - `env`: the environment. Nothing is checked for a batch of environments, whose
+        spaces exist only inside `jax.vmap`.
     - `what`: `"action_space"` or `"observation_space"`.
     - `is_fine`: whether a space is what the wrapper needs.
     - `wrapper`: the wrapper, for the error message.
@@ -87,8 +87,8 @@ def is_box_of_reals(space: AbstractSpace) -> bool:
 
 
 def is_bounded_box(space: AbstractSpace) -> bool:
-    """Whether a space is a `Box` of real numbers between finite bounds, as far as they
-    are known."""
+    """Whether a space is a `Box` of real numbers with finite bounds. Traced bounds
+    count as finite."""
     if not is_box_of_reals(space):
         return False
     bounds = (space.low, space.high)  # pyright: ignore
@@ -120,8 +120,8 @@ def optional_space(description: str) -> Any:
 
 
 def digits(number: Int32[Array, ""], sizes: Sequence[int]) -> list[Int32[Array, ""]]:
-    """The digits of a number in a system whose digits have `sizes` values, the most
-    significant first."""
+    """The digits of a number in a mixed-radix system, the most significant first. Digit
+    `i` has `sizes[i]` values."""
     reversed_digits = []
     for size in reversed(sizes):
         reversed_digits.append(number % size)

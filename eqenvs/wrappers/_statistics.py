@@ -1,4 +1,4 @@
-"""Means and variances that grow by batches."""
+"""Running means and variances, updated batch by batch."""
 
 from typing import Any
 
@@ -17,28 +17,27 @@ def merge(
     values: Float[Array, "batch *shape"],
     axis_name: Any = None,
 ) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"], Float[Array, ""]]:
-    """The mean and the variance of what was seen before and of a batch.
+    """Adds a batch of values to a running mean and variance.
 
     The formula is that of Chan, Golub & LeVeque, "Updating formulae and a pairwise
-    algorithm for computing sample variances" (1979). It takes differences from means
-    only, and does not lose digits where the mean is large.
+    algorithm for computing sample variances" (1979). It uses only differences from
+    means, so it loses no digits when the mean is large.
 
     **Arguments:**
 
-    - `mean`, `variance`: those of the values so far; `count`: the number of them.
+    - `mean`, `variance`, `count`: those of the values so far.
     - `values`: the new values.
-    - `axis_name`: the names of the mapped axes over which the batch is spread, as for
-        `jax.lax.psum`.
+    - `axis_name`: the mapped axes that the batch is spread over, as in `jax.lax.psum`.
 
     **Returns:**
 
-    The mean, the variance and the number of all values.
+    The mean, the variance and the number of all values together.
     """
     batch_mean = jnp.mean(values, axis=0)
     batch_count = jnp.full_like(count, values.shape[0])
     squares = jnp.sum(jnp.square(values - batch_mean[None]), axis=0)
     if axis_name is not None:
-        # The devices have equally many values each.
+        # Every device has the same number of values.
         own_mean = batch_mean
         batch_mean = jax.lax.pmean(own_mean, axis_name)
         own_count = jnp.broadcast_to(batch_count, own_mean.shape)
@@ -49,7 +48,7 @@ def merge(
     fraction = jnp.broadcast_to(batch_count / total, mean.shape)
     weight = jnp.broadcast_to(count / total, mean.shape)
     difference = batch_mean - mean
-    # The parts are divided one by one: a product of two counts may be too large.
+    # Each part is divided by itself: the product of two counts could overflow.
     per_count = jnp.broadcast_to(1 / total, mean.shape)
     return (
         mean + difference * fraction,
@@ -61,8 +60,8 @@ def merge(
 
 
 def update_statistics(env: Any, states: Any, *, axis_name: Any = None) -> Any:
-    """Updates the statistics of every `NormalizeObservation` and `NormalizeReward` in
-    an environment by what was seen in some states.
+    """Updates every `NormalizeObservation` and `NormalizeReward` in an environment from
+    a batch of states.
 
     ```python
     result = rollout(env, policy, key, states=True)
@@ -71,10 +70,10 @@ def update_statistics(env: Any, states: Any, *, axis_name: Any = None) -> Any:
 
     **Arguments:**
 
-    - `env`: an environment; anything else but these wrappers stays as it is.
+    - `env`: an environment. Everything except these wrappers stays as it is.
     - `states`: states of `env`, with one or more leading axes.
-    - `axis_name`: the names of the mapped axes over which they are spread, as for
-        `jax.lax.psum`; by default there are none.
+    - `axis_name`: the mapped axes that the states are spread over, as in
+        `jax.lax.psum`; none by default.
 
     **Returns:**
 

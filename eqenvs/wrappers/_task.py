@@ -15,11 +15,11 @@ def same_task(env: Any, key: Key[Array, ""], last_state: Any) -> Any:
 
     - `env`: an environment with `task_fields`.
     - `key`: a JAX PRNG key.
-    - `last_state`: the state that the last episode ended in.
+    - `last_state`: the state at the end of the last episode.
     """
     if isinstance(env, AbstractWrapper):
-        # The task is in the innermost state. What a wrapper makes of a state must be
-        # made of the one that has it.
+        # The innermost state holds the task, so a wrapper's state must be made from
+        # the one that has it.
         inner = same_task(env.env, key, env.inner_state(last_state))
         return env.wrap_next(env.own_key(key), inner, last_state)
     if hasattr(env, "_same_task"):

@@ -1,9 +1,9 @@
 """Base classes of wrappers.
 
-A wrapper makes another decision process out of an environment: it is an environment
+A wrapper turns an environment into another decision process. It is an environment
 itself, with its own states, transitions, observations and spaces. It inherits `reset`,
-`advance` and `step`, so that the time limit and the automatic reset are right by
-themselves.
+`advance` and `step`, so the time limit and the automatic reset work without further
+code.
 """
 
 import abc
@@ -35,9 +35,10 @@ InnerState = TypeVar("InnerState", bound=AbstractState)
 
 
 class AbstractWrapperState(AbstractState, Generic[InnerState]):
-    """A state of a wrapper: that of `env`, `inner`, and what the wrapper remembers.
+    """A state of a wrapper: `inner`, the state of `env`, and what the wrapper
+    remembers.
 
-    There is one clock, that of `inner`.
+    There is only one clock, that of `inner`.
     """
 
     inner: AbstractVar[InnerState]
@@ -66,12 +67,12 @@ class AbstractWrapper(
     AbstractEnvironment[State, Action, Observation],
     Generic[State, Action, Observation, InnerState],
 ):
-    """An environment made out of another one, `env`.
+    """An environment made from another one, `env`.
 
-    A subclass has the field `env: AbstractEnvironment = fields.environment()`, and says
-    how a state of the wrapper is made of one of `env` (`wrap`) and contains it
-    (`inner_state`). Spaces, observation, time limit and picture are those of `env`
-    unless it overrides them, and so is where the next episode begins.
+    A subclass declares the field `env: AbstractEnvironment = fields.environment()`. Its
+    method `wrap` makes a state of the wrapper from a state of `env`, and `inner_state`
+    gets that state back. Spaces, observation, time limit, picture and the start of the
+    next episode are those of `env` unless the subclass overrides them.
     """
 
     env: AbstractVar[AbstractEnvironment[InnerState, Any, Any]]
@@ -81,12 +82,12 @@ class AbstractWrapper(
 
     @abc.abstractmethod
     def wrap(self, key: Key[Array, ""], inner: InnerState) -> State:
-        """The state of the wrapper in which an episode begins.
+        """The state of the wrapper at the start of an episode.
 
         **Arguments:**
 
         - `key`: a JAX PRNG key, from which `inner` was not drawn.
-        - `inner`: the state of `env` in which it begins.
+        - `inner`: the state of `env` at the start of the episode.
 
         **Returns:**
 
@@ -109,14 +110,14 @@ class AbstractWrapper(
     def wrap_next(
         self, key: Key[Array, ""], inner: InnerState, last_state: State
     ) -> State:
-        """The state of the wrapper in which an episode begins that follows another.
+        """The state of the wrapper at the start of an episode that follows another.
 
-        Override it for what the wrapper itself keeps from one episode to the next.
+        Override it if the wrapper keeps something from one episode to the next.
 
         **Arguments:**
 
         - `key`, `inner`: as for `wrap`.
-        - `last_state`: the state of the wrapper that the last episode ended in.
+        - `last_state`: the wrapper's state at the end of the last episode.
 
         **Returns:**
 
@@ -135,9 +136,9 @@ class AbstractWrapper(
     def inner_transition(
         self, key: Key[Array, ""], inner: InnerState, action: Any
     ) -> Transition[Any]:
-        """One transition of `env`, checked, and with the types of the contract.
+        """One transition of `env`, checked, with all four fields filled in.
 
-        An author may return a reward that is a Python number, or leave out `terminated`
+        An author may return the reward as a Python number, or leave out `terminated`
         and `info`; here they are arrays and a dictionary.
 
         **Arguments:**
@@ -152,15 +153,15 @@ class AbstractWrapper(
 
         **Raises:**
 
-        `TypeError` or `ValueError` if `env` returned something else.
+        `TypeError` or `ValueError` if `env` returned anything else.
         """
         transition = self.env.transition(key, inner, action)
         return Transition(*check_transition(self.env, transition, inner))
 
     def own_key(self, key: Key[Array, ""]) -> Key[Array, ""]:
-        """A key for what the wrapper itself draws.
+        """A key for the wrapper's own random numbers.
 
-        `env` draws from `key`, so that a wrapper which changes nothing gives the same
+        `env` draws from `key`, so a wrapper that changes nothing plays the same
         episodes as `env`.
 
         **Arguments:**
@@ -169,7 +170,7 @@ class AbstractWrapper(
 
         **Returns:**
 
-        A key that neither `env` nor another wrapper in it draws from.
+        A key that neither `env` nor any wrapper inside it draws from.
         """
         return jr.fold_in(key, np.uint32(2**31 - wrapper_depth(self)))
 
@@ -192,7 +193,7 @@ class AbstractWrapper(
 
 
 def wrapper_depth(env: Any) -> int:
-    """How many wrappers an environment consists of, itself included."""
+    """The number of nested wrappers, the outermost included."""
     depth = 0
     while isinstance(env, AbstractWrapper):
         depth, env = depth + 1, env.env
@@ -228,14 +229,14 @@ class AbstractObservationWrapper(
     AbstractStatelessWrapper[State, Action, Observation],
     Generic[State, Action, Observation],
 ):
-    """An environment with other observations.
+    """An environment with different observations.
 
-    A subclass gives `transform_observation` and `observation_space`.
+    A subclass defines `transform_observation` and `observation_space`.
     """
 
     @abc.abstractmethod
     def transform_observation(self, observation: PyTree[Array]) -> Observation:
-        """The observation of the wrapper, made of that of `env`.
+        """Turns an observation of `env` into one of the wrapper.
 
         **Arguments:**
 
@@ -254,15 +255,15 @@ class AbstractActionWrapper(
     AbstractStatelessWrapper[State, Action, Observation],
     Generic[State, Action, Observation],
 ):
-    """An environment with other actions.
+    """An environment with different actions.
 
-    A subclass gives `transform_action` and `action_space`. As in `step`, an action
-    outside the space of `env` stands for the nearest element of it.
+    A subclass defines `transform_action` and `action_space`. As in `step`, an action
+    outside the space of `env` is replaced by the nearest element of it.
     """
 
     @abc.abstractmethod
     def transform_action(self, action: Action) -> PyTree[Array]:
-        """The action of `env` that an action of the wrapper stands for.
+        """Turns an action of the wrapper into one of `env`.
 
         **Arguments:**
 
@@ -286,11 +287,11 @@ class AbstractRewardWrapper(
     AbstractStatelessWrapper[State, Action, Observation],
     Generic[State, Action, Observation],
 ):
-    """An environment with other rewards. A subclass gives `transform_reward`."""
+    """An environment with different rewards. A subclass defines `transform_reward`."""
 
     @abc.abstractmethod
     def transform_reward(self, reward: Float[Array, ""]) -> Float[Array, ""]:
-        """The reward of the wrapper, made of that of `env`.
+        """Turns a reward of `env` into one of the wrapper.
 
         **Arguments:**
 

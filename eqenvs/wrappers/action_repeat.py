@@ -1,4 +1,4 @@
-"""Every action several times, as in Gymnasium's frame skipping.
+"""Action repeat, also known as frame skipping.
 
 The Arcade Learning Environment introduced it: Bellemare, Naddaf, Veness & Bowling, "The
 Arcade Learning Environment: an evaluation platform for general agents" (Journal of
@@ -28,7 +28,7 @@ from ._wrapper import AbstractWrapper
 class ActionRepeatState(AbstractState, Generic[State]):
     """A state of the wrapped environment.
 
-    `time` counts the actions, `inner.time` the steps that they took.
+    `time` counts the actions, `inner.time` the steps of `env`.
     """
 
     inner: State
@@ -38,14 +38,14 @@ class ActionRepeatState(AbstractState, Generic[State]):
 class ActionRepeat(
     AbstractWrapper[ActionRepeatState[State], Action, Observation, State]
 ):
-    """Takes every action `num_repeats` times; the reward is the sum.
+    """Takes every action `num_repeats` times and adds up the rewards.
 
     An action is not repeated beyond the end of an episode. `info` is that of the last
-    step that was taken.
+    step taken.
     """
 
     env: AbstractEnvironment[State, Action, Observation] = environment()
-    num_repeats: int = count(description="How many times an action is taken.")
+    num_repeats: int = count(description="Number of times an action is taken.")
 
     @property
     def max_steps(self) -> Int32[Array, ""]:  # pyright: ignore
@@ -72,11 +72,11 @@ class ActionRepeat(
             new = jax.tree.map(lambda x, y: jax.lax.select(ended, x, y), last, new)
             return (new, new.terminated | self.env.truncated(new.state)), None
 
-        # The first step draws from `key`, so that to repeat once is to change nothing.
+        # The first step draws from `key`, so `num_repeats=1` changes nothing.
         own_key = self.own_key(key)
         keys = [key, *(jr.fold_in(own_key, i) for i in range(1, self.num_repeats))]
         like = jax.eval_shape(take, key, state.inner)
-        # Made of the state, so that it varies over a mesh of devices where that does.
+        # Made from the state, so it varies over a mesh of devices if the state does.
         false = state.time != state.time
         nothing = jax.tree.map(
             lambda x: jnp.broadcast_to(false, x.shape).astype(x.dtype), like

@@ -10,10 +10,10 @@ from ._wrapper import AbstractActionWrapper
 
 
 class ClipAction(AbstractActionWrapper[State, Float[Array, "..."], Observation]):
-    """Actions are unbounded; `env` gets the nearest one that it allows.
+    """Makes actions unbounded and passes the nearest allowed one to `env`.
 
-    It is for agents whose actions are drawn from a normal distribution: the action
-    space tells them that no action is out of bounds.
+    Use it for agents that draw actions from a normal distribution: the action space
+    tells them that no action is out of bounds.
     """
 
     env: AbstractEnvironment[State, Float[Array, "..."], Observation] = environment(
@@ -25,7 +25,7 @@ class ClipAction(AbstractActionWrapper[State, Float[Array, "..."], Observation])
         require(self.env, "action_space", is_box_of_reals, self, needs)
 
     def transform_action(self, action: Float[Array, "..."]) -> Float[Array, "..."]:
-        return action  # An action wrapper takes the nearest one.
+        return action  # `AbstractActionWrapper` takes the nearest one.
 
     @property
     def action_space(self) -> Box:

@@ -1,4 +1,4 @@
-"""Rewards between bounds, as in Gymnasium's wrapper of the same name."""
+"""Clipped rewards, as in Gymnasium's wrapper of the same name."""
 
 import jax.core
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from ._wrapper import AbstractRewardWrapper
 
 
 class ClipReward(AbstractRewardWrapper[State, Action, Observation]):
-    """Rewards below `minimum` become `minimum`, those above `maximum` become `maximum`.
+    """Clips rewards to the range from `minimum` to `maximum`.
 
     ```python
     env = ClipReward(Pong(), -1.0, 1.0)
@@ -20,10 +20,10 @@ class ClipReward(AbstractRewardWrapper[State, Action, Observation]):
 
     env: AbstractEnvironment[State, Action, Observation] = environment()
     minimum: Float[Array, ""] = real(
-        -jnp.inf, "The lowest reward; -inf for none.", finite=False
+        -jnp.inf, "Lowest reward; -inf for no bound.", finite=False
     )
     maximum: Float[Array, ""] = real(
-        jnp.inf, "The highest reward; inf for none.", finite=False
+        jnp.inf, "Highest reward; inf for no bound.", finite=False
     )
 
     def __check_init__(self):
@@ -36,8 +36,8 @@ class ClipReward(AbstractRewardWrapper[State, Action, Observation]):
             )
         if not np.all(minimum <= maximum):
             raise ValueError(
-                "ClipReward.minimum must be at most its maximum; got the minimum "
-                f"{minimum} and the maximum {maximum}."
+                "ClipReward.minimum must be at most its maximum; got minimum="
+                f"{minimum} and maximum={maximum}."
             )
 
     def transform_reward(self, reward: Float[Array, ""]) -> Float[Array, ""]:

@@ -19,8 +19,8 @@ from ._wrapper import AbstractWrapper, AbstractWrapperState
 
 
 class DelayObservationState(AbstractWrapperState[State], Generic[State]):
-    """A state of the wrapped environment, and its observations on their way, the next
-    one to arrive first."""
+    """A state of the wrapped environment, and its pending observations, the next to
+    arrive first."""
 
     inner: State
     pending: PyTree[Shaped[Array, "delay_plus_1 ..."]]
@@ -29,15 +29,15 @@ class DelayObservationState(AbstractWrapperState[State], Generic[State]):
 class DelayObservation(
     AbstractWrapper[DelayObservationState[State], Action, Observation, State]
 ):
-    """An observation is that of `delay` steps ago.
+    """Delays observations by `delay` steps.
 
-    Before any has arrived it is zero, or the element of the observation space nearest
-    to zero.
+    Until the first one arrives, an observation is the element of the observation space
+    nearest to zero.
     """
 
     env: AbstractEnvironment[State, Action, Observation] = environment()
     delay: int = count(
-        description="How late an observation is.", unit="steps", minimum=0
+        description="Delay of the observations.", unit="steps", minimum=0
     )
 
     def wrap(self, key: Key[Array, ""], inner: State) -> DelayObservationState[State]:

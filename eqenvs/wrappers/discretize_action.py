@@ -14,19 +14,19 @@ from ._wrapper import AbstractActionWrapper
 
 
 class DiscretizeAction(AbstractActionWrapper[State, Int32[Array, "..."], Observation]):
-    """Every number of an action is chosen from `num_bins` values: the centers of as
-    many equal parts of its range.
+    """Offers `num_bins` values for every number in an action: the centers of equal
+    parts of its range.
 
-    The action space is a single `Discrete` one of all combinations, the last number
-    varying fastest; with `multidiscrete` it is a `MultiDiscrete` one.
+    The action space is one `Discrete` space of all combinations, in which the last
+    number varies fastest; with `multidiscrete`, it is a `MultiDiscrete` space.
     """
 
     env: AbstractEnvironment[State, Float[Array, "..."], Observation] = environment(
         "The environment, with a bounded `Box` of real numbers as its action space."
     )
-    num_bins: int = count(description="Number of values of each number of an action.")
+    num_bins: int = count(description="Number of values for each number in an action.")
     multidiscrete: bool = flag(
-        False, "Whether there is one choice for each number of an action."
+        False, "Whether each number in an action is a choice of its own."
     )
 
     def __check_init__(self):
@@ -38,7 +38,7 @@ class DiscretizeAction(AbstractActionWrapper[State, Int32[Array, "..."], Observa
                 "action_space",
                 lambda space: self.num_bins ** math.prod(space.shape) < 2**31,  # pyright: ignore
                 self,
-                f"so small that {self.num_bins} values of each number make fewer than "
+                f"so small that {self.num_bins} values for each number make fewer than "
                 "2**31 actions (or use `multidiscrete=True`)",
             )
 

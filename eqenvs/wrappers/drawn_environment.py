@@ -1,9 +1,9 @@
-"""Every episode in an environment of its own.
+"""A new environment in every episode.
 
 Domain randomization (Tobin et al., "Domain randomization for transferring deep neural
-networks from simulation to the real world", IROS 2017): the masses, the map or the goal
-are drawn with every episode. Here an environment is a value, so that the whole of it is
-drawn, within `jax.jit` and without a compilation.
+networks from simulation to the real world", IROS 2017): masses, map or goal are drawn
+in every episode. Because an environment is a value, all of it can be drawn, inside
+`jax.jit` and without recompiling.
 """
 
 from collections.abc import Callable
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
 
 
 class DrawnEnvironmentState(AbstractWrapperState[AbstractState]):
-    """The arrays of the environment that was drawn, and a state of it."""
+    """The arrays of the environment that was drawn, and its state."""
 
     environment: tuple[Array, ...]
     inner: AbstractState
 
 
 class DrawnEnvironment(AbstractEnvironment[DrawnEnvironmentState, Action, Observation]):
-    """Draws an environment with every episode.
+    """Draws a new environment in every episode.
 
     ```python
     def draw(key):
@@ -53,27 +53,27 @@ class DrawnEnvironment(AbstractEnvironment[DrawnEnvironmentState, Action, Observ
     env = DrawnEnvironment(draw)
     ```
 
-    All environments that are drawn have one structure: what differs are arrays, not
-    shapes or static fields. Where the bounds of their spaces differ, the spaces are the
-    smallest that contain those of `num_examples` environments, drawn when this one is
-    made, unless they are given. An action outside the space of the environment being
-    played stands for the nearest one inside.
+    The environments that are drawn must have the same structure: arrays may differ,
+    shapes and static fields may not. If the bounds of their spaces differ, the spaces
+    are the smallest that contain those of `num_examples` environments, which are drawn
+    when this one is made, unless you pass spaces. An action outside the space of the
+    current environment is replaced by the nearest one inside.
 
-    In a [`eqenvs.wrappers.Trial`][] the environment is the task: its episodes are
-    played in one and the same.
+    In a [`eqenvs.wrappers.Trial`][], the environment is the task: all episodes of the
+    trial are played in the same one.
     """
 
     sample: Callable[[Key[Array, ""]], AbstractEnvironment] = function(
-        description="A function from a key to an environment."
+        description="Function from a key to an environment."
     )
     actions: AbstractSpace = optional_space(
-        "The action space; None for the one that the examples have in common."
+        "Action space; None for the smallest that contains those of the examples."
     )
     observations: AbstractSpace = optional_space(
-        "The observation space; None for the one that the examples have in common."
+        "Observation space; None for the smallest that contains those of the examples."
     )
     num_examples: int = count(
-        100, "Number of environments drawn to find the bounds of the spaces."
+        100, "Number of examples drawn to find the bounds of the spaces."
     )
     # What the environments have in common.
     _structure: Any = eqx.field(init=False, static=True)
@@ -106,7 +106,7 @@ class DrawnEnvironment(AbstractEnvironment[DrawnEnvironmentState, Action, Observ
         self.observations = found_observations if observations is None else observations
 
     def drawn(self, state: DrawnEnvironmentState) -> AbstractEnvironment:
-        """The environment that was drawn for the episode of a state.
+        """The environment in which the current episode is played.
 
         **Arguments:**
 

@@ -1,5 +1,5 @@
-"""The return and the length of episodes in `info`, as in gymnax's `LogWrapper` and
-Gymnasium's `RecordEpisodeStatistics`."""
+"""Episode returns and lengths in `info`, as in gymnax's `LogWrapper` and Gymnasium's
+`RecordEpisodeStatistics`."""
 
 from typing import Generic
 
@@ -27,19 +27,19 @@ class EpisodeStatisticsState(AbstractWrapperState[State], Generic[State]):
 class EpisodeStatistics(
     AbstractWrapper[EpisodeStatisticsState[State], Action, Observation, State]
 ):
-    """Counts the rewards and the steps of every episode.
+    """Adds up the rewards and counts the steps of every episode.
 
     It adds three entries to `info`:
 
     | entry | meaning |
     | --- | --- |
-    | `"episode_return"` | the sum of the rewards of the last episode that ended; NaN before any did |
-    | `"episode_length"` | the number of its steps; NaN before any did |
-    | `"is_episode_end"` | whether it ended with this step |
+    | `"episode_return"` | return of the last finished episode; NaN before there is one |
+    | `"episode_length"` | number of its steps; NaN before there is one |
+    | `"is_episode_end"` | whether an episode ended with this step |
 
-    The mean return of a rollout is that of the entries where `"is_episode_end"` is
-    true. The rewards and the end are those of `env`: put this wrapper around a
-    `TimeLimit`, and inside what changes rewards.
+    To get the mean return of a rollout, average the entries where `"is_episode_end"` is
+    true. Rewards and episode ends are those of `env`, so put this wrapper around a
+    `TimeLimit`, and inside wrappers that change rewards.
     """  # noqa: E501
 
     env: AbstractEnvironment[State, Action, Observation] = environment()

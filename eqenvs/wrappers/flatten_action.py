@@ -1,4 +1,4 @@
-"""Several choices as one."""
+"""Several choices combined into one."""
 
 import math
 from typing import Any
@@ -14,14 +14,15 @@ from ._wrapper import AbstractActionWrapper
 
 
 class FlattenAction(AbstractActionWrapper[State, Int32[Array, ""], Observation]):
-    """An action is one integer: the number of a combination of choices.
+    """Turns several choices into a single integer, the index of their combination.
 
-    The last choice varies fastest, as in `numpy.unravel_index`; those of a `Dict` stand
-    in the order of their names.
+    The last choice varies fastest, as in `numpy.unravel_index`. Choices in a `Dict` are
+    ordered by name.
     """
 
     env: AbstractEnvironment[State, Any, Observation] = environment(
-        "The environment, with an action space of `Discrete` and `MultiDiscrete` ones."
+        "The environment, whose action space consists of `Discrete` and "
+        "`MultiDiscrete` spaces."
     )
 
     def __check_init__(self):

@@ -9,11 +9,11 @@ from ._wrapper import AbstractObservationWrapper
 
 
 class FlattenObservation(AbstractObservationWrapper[State, Action, Float[Array, " n"]]):
-    """Observations become one vector of real numbers.
+    """Turns observations into one vector of real numbers.
 
-    A `Box` is raveled, an element of a `Discrete` or `MultiDiscrete` space becomes
-    one-hot, and the parts of a `Tuple` or `Dict` are concatenated, the latter in the
-    order of their names.
+    Elements of a `Box` are raveled, elements of a `Discrete` or `MultiDiscrete` space
+    become one-hot, and the parts of a `Tuple` or `Dict` are concatenated, those of a
+    `Dict` in the order of their names.
     """
 
     env: AbstractEnvironment[State, Action, PyTree[Array]] = environment()

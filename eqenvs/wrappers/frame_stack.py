@@ -1,7 +1,7 @@
 """The last few observations together, as in Gymnasium's `FrameStackObservation`.
 
-So did Mnih et al., "Human-level control through deep reinforcement learning" (Nature,
-2015), show an agent in which direction things move.
+Mnih et al., "Human-level control through deep reinforcement learning" (Nature, 2015),
+used it to show an agent in which direction things move.
 """
 
 from typing import Generic, Literal
@@ -24,8 +24,7 @@ class FrameStackState(AbstractWrapperState[State], Generic[State]):
 
 
 class FrameStack(AbstractWrapper[FrameStackState[State], Action, PyTree[Array], State]):
-    """An observation is the last `num_frames` observations of `env`, along a new first
-    axis, the oldest first.
+    """Stacks the last `num_frames` observations along a new first axis, oldest first.
 
     ```python
     env = FrameStack(Breakout(), 4)
@@ -36,8 +35,8 @@ class FrameStack(AbstractWrapper[FrameStackState[State], Action, PyTree[Array], 
     num_frames: int = count(description="Number of observations.")
     padding: Literal["reset", "zero"] = choice(
         "reset",
-        "What precedes the first observation of an episode: itself again, or the "
-        "element of the space nearest to zero.",
+        "What fills the stack at the start of an episode: copies of the first "
+        "observation, or the element of the space nearest to zero.",
         options=("reset", "zero"),
     )
 

@@ -1,4 +1,4 @@
-"""Observations that leave something out: a partially observable process.
+"""Observations that hide something: a partially observable process.
 
 Hiding the velocities of a control task is the classic one, as in Wierstra, Foerster,
 Peters & Schmidhuber, "Solving deep memory POMDPs with recurrent policy gradients"
@@ -20,8 +20,8 @@ from ._wrapper import AbstractObservationWrapper
 class MaskObservation(AbstractObservationWrapper[State, Action, Shaped[Array, "..."]]):
     """Keeps some entries of the observation and drops the others.
 
-    Entries are counted along the last axis: the numbers of a vector, the channels of a
-    picture.
+    Entries are counted along the last axis: the numbers in a vector, the channels of an
+    image.
 
     ```python
     env = MaskObservation(CartPole(), keep=[0, 2])  # without the velocities
@@ -32,7 +32,7 @@ class MaskObservation(AbstractObservationWrapper[State, Action, Shaped[Array, ".
         "The environment, with a `Box` as its observation space."
     )
     keep: Int32[Array, " kept"] = integer(
-        description="The entries to keep, counted from 0.", minimum=0, shape=(None,)
+        description="Indices of the entries to keep.", minimum=0, shape=(None,)
     )
 
     def __check_init__(self):
@@ -43,8 +43,8 @@ class MaskObservation(AbstractObservationWrapper[State, Action, Shaped[Array, ".
         size = self.env.observation_space.shape[-1]  # pyright: ignore
         if keep.size == 0 or np.any(keep >= size):
             raise ValueError(
-                "MaskObservation.keep must be entries of an observation, which are "
-                f"counted from 0 to {size - 1}, and at least one; got {keep}."
+                "MaskObservation.keep must be one or more indices of entries of an "
+                f"observation, from 0 to {size - 1}; got {keep}."
             )
 
     def transform_observation(

@@ -1,7 +1,7 @@
 """Observations with noise.
 
-`observe` is a function of the state, so the noise is a part of the state: whoever keeps
-a state sees the same observation of it again.
+`observe` is a function of the state, so the noise is part of the state: observing the
+same state twice gives the same observation.
 """
 
 from typing import Any, Generic
@@ -30,7 +30,7 @@ class NoisyObservationState(AbstractWrapperState[State], Generic[State]):
 class NoisyObservation(
     AbstractWrapper[NoisyObservationState[State], Action, PyTree[Array], State]
 ):
-    """Adds independent normal noise to every number of an observation.
+    """Adds independent normal noise to every number in an observation.
 
     ```python
     env = NoisyObservation(CartPole(), scale=0.01)

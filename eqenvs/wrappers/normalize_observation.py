@@ -1,9 +1,9 @@
 """Observations with mean zero and variance one, as in Gymnasium's wrapper of the same
 name.
 
-The statistics are parameters: a rollout does not change them. Whoever owns the loop
+The statistics are parameters, so a rollout does not change them. The training loop
 updates them between rollouts, from the observations of all lanes and devices; an agent
-that is only played goes on with those that it was trained with.
+that only plays keeps the ones it was trained with.
 """
 
 import math
@@ -25,8 +25,8 @@ from ._wrapper import AbstractObservationWrapper
 
 
 class NormalizeObservation(AbstractObservationWrapper[State, Action, PyTree[Array]]):
-    """Subtracts a mean from every number of the observation and divides it by a
-    standard deviation.
+    """Subtracts a mean from every number in the observation and divides by a standard
+    deviation.
 
     ```python
     env = NormalizeObservation(CartPole())
@@ -34,7 +34,7 @@ class NormalizeObservation(AbstractObservationWrapper[State, Action, PyTree[Arra
     env = env.update(env.denormalize(result.trajectory.observation))
     ```
 
-    Where it is within other wrappers, see [`eqenvs.wrappers.update_statistics`][].
+    If other wrappers are around it, use [`eqenvs.wrappers.update_statistics`][].
     """
 
     env: AbstractEnvironment[State, Action, PyTree[Array]] = environment(
@@ -43,20 +43,20 @@ class NormalizeObservation(AbstractObservationWrapper[State, Action, PyTree[Arra
     )
     mean: Float[Array, " numbers"] = real(
         None,
-        "The mean of the observations, as one vector; None for zeros.",
+        "Mean of the observations, as one vector; None for zeros.",
         shape=(None,),
     )
     variance: Float[Array, " numbers"] = real(
         None,
-        "The variance of the observations, as one vector; None for ones.",
+        "Variance of the observations, as one vector; None for ones.",
         minimum=0,
         shape=(None,),
     )
     count: Float[Array, ""] = real(
-        1e-4, "The number of observations that these are of.", minimum=0
+        1e-4, "Number of observations behind the mean and variance.", minimum=0
     )
     epsilon: Float[Array, ""] = real(
-        1e-8, "A number added to the variance, so as not to divide by zero.", minimum=0
+        1e-8, "Added to the variance, to avoid dividing by zero.", minimum=0
     )
 
     def __init__(
@@ -92,7 +92,7 @@ class NormalizeObservation(AbstractObservationWrapper[State, Action, PyTree[Arra
         return self._map(lambda x, mean, scale: (x - mean) / scale, observation)
 
     def denormalize(self, observations: PyTree[Array]) -> PyTree[Array]:
-        """The observations of `env` that the wrapper made these of.
+        """Undoes the normalization.
 
         **Arguments:**
 
@@ -107,14 +107,14 @@ class NormalizeObservation(AbstractObservationWrapper[State, Action, PyTree[Arra
     def update(
         self, observations: PyTree[Array], *, axis_name: Any = None
     ) -> "NormalizeObservation":
-        """The wrapper with statistics that take more observations into account.
+        """Adds observations to the statistics.
 
         **Arguments:**
 
         - `observations`: observations of `env`, not of the wrapper, with one or more
             leading axes.
-        - `axis_name`: the names of the mapped axes over which they are spread, as for
-            `jax.lax.psum`; by default there are none.
+        - `axis_name`: the mapped axes that they are spread over, as in `jax.lax.psum`;
+            none by default.
 
         **Returns:**
 
@@ -147,8 +147,8 @@ class NormalizeObservation(AbstractObservationWrapper[State, Action, PyTree[Arra
         return self.update(observe(states), axis_name=axis_name)
 
     def _map(self, function: Any, observation: PyTree[Array]) -> PyTree[Array]:
-        """A function of every array of an observation, of its mean and of its standard
-        deviation."""
+        """Applies a function to every array of an observation, its mean and its
+        standard deviation."""
         leaves, structure = jtu.tree_flatten(observation)
         results, start = [], 0
         for x, like in zip(leaves, jax.tree.leaves(_example(self.env)), strict=True):

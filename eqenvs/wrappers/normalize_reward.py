@@ -1,12 +1,12 @@
-"""Rewards of a size that suits a learner, as in Gymnasium's wrapper of the same name.
+"""Rewards on a scale that suits a learner, as in Gymnasium's wrapper of the same name.
 
-Rewards are divided by the standard deviation of the discounted sum of the rewards so
-far in an episode, as in OpenAI's baselines. The mean is not subtracted: that would
+Each reward is divided by the standard deviation of the discounted sum of the rewards
+so far in the episode, as in OpenAI's baselines. The mean is not subtracted, which would
 reward or punish an agent for staying alive.
 
-One difference from Gymnasium, where the sum starts again with the reward of the step
-that terminates an episode and outlives the reset: here, as in baselines, that reward is
-the last one of the sum, and an episode begins with zero.
+There is one difference from Gymnasium, where the sum restarts with the reward of the
+step that terminates an episode and then survives the reset. Here, as in baselines, that
+reward is the last one in the sum, and each episode starts at zero.
 """
 
 from typing import Any, Generic
@@ -39,9 +39,9 @@ class NormalizeReward(
 ):
     """Divides rewards by the standard deviation of their discounted sums.
 
-    The statistics are parameters, as those of
-    [`eqenvs.wrappers.NormalizeObservation`][] are. What they are made of is in
-    `info["discounted_return"]` and in the state:
+    The statistics are parameters, like those of
+    [`eqenvs.wrappers.NormalizeObservation`][]. The discounted sums they are computed
+    from are in `info["discounted_return"]` and in the state:
 
     ```python
     result = rollout(env, policy, key, states=True)
@@ -50,18 +50,16 @@ class NormalizeReward(
     """
 
     env: AbstractEnvironment[State, Action, Observation] = environment()
-    mean: Float[Array, ""] = real(0.0, "The mean of the discounted sums.")
+    mean: Float[Array, ""] = real(0.0, "Mean of the discounted sums.")
     variance: Float[Array, ""] = real(
-        1.0, "The variance of the discounted sums.", minimum=0
+        1.0, "Variance of the discounted sums.", minimum=0
     )
     count: Float[Array, ""] = real(
-        1e-4, "The number of discounted sums that these are of.", minimum=0
+        1e-4, "Number of discounted sums behind the mean and variance.", minimum=0
     )
-    discount: Float[Array, ""] = real(
-        0.99, "The discount factor.", minimum=0, maximum=1
-    )
+    discount: Float[Array, ""] = real(0.99, "Discount factor.", minimum=0, maximum=1)
     epsilon: Float[Array, ""] = real(
-        1e-8, "A number added to the variance, so as not to divide by zero.", minimum=0
+        1e-8, "Added to the variance, to avoid dividing by zero.", minimum=0
     )
 
     def wrap(self, key: Key[Array, ""], inner: State) -> NormalizeRewardState[State]:
@@ -87,18 +85,18 @@ class NormalizeReward(
     def update(
         self, discounted_returns: Float[Array, "..."], *, axis_name: Any = None
     ) -> "NormalizeReward":
-        """The wrapper with statistics that take more discounted sums into account.
+        """Adds discounted sums to the statistics.
 
         **Arguments:**
 
-        - `discounted_returns`: what steps returned as `info["discounted_return"]`, an
-            array of any shape.
-        - `axis_name`: the names of the mapped axes over which they are spread, as for
-            `jax.lax.psum`; by default there are none.
+        - `discounted_returns`: values of `info["discounted_return"]`, an array of any
+            shape.
+        - `axis_name`: the mapped axes that they are spread over, as in `jax.lax.psum`;
+            none by default.
 
         **Returns:**
 
-        A wrapper of the same structure.
+        A new wrapper, with the new statistics.
         """
         values = jnp.ravel(discounted_returns).astype(self.mean.dtype)
         mean, variance, count = merge(

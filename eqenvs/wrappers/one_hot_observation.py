@@ -20,10 +20,10 @@ from ._wrapper import AbstractObservationWrapper
 
 
 class OneHotObservation(AbstractObservationWrapper[State, Action, PyTree[Array]]):
-    """Observations from a `Discrete` space become one-hot vectors; those from a
-    `MultiDiscrete` space become several, one after the other.
+    """Turns `Discrete` observations into one-hot vectors, and `MultiDiscrete` ones into
+    several, concatenated.
 
-    Tuples and dictionaries keep their structure, and a `Box` is left alone.
+    Tuples and dictionaries keep their structure, and a `Box` stays as it is.
     """
 
     env: AbstractEnvironment[State, Action, PyTree[Array]] = environment(

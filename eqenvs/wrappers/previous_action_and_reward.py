@@ -1,6 +1,6 @@
-"""What an agent did last and what it got for it, as a part of the observation.
+"""The previous action and reward as part of the observation.
 
-So do agents that learn within an episode: Duan et al., "RL²: fast reinforcement
+Agents that learn within an episode need both: Duan et al., "RL²: fast reinforcement
 learning via slow reinforcement learning" (2016, arXiv:1611.02779); Wang et al.,
 "Learning to reinforcement learn" (2016, arXiv:1611.05763).
 """
@@ -34,18 +34,18 @@ class PreviousActionAndReward(
         State,
     ]
 ):
-    """Observations tell the action and the reward of the step before.
+    """Adds the previous action and reward to the observation.
 
     | entry | meaning |
     | --- | --- |
     | `"observation"` | the observation of `env` |
-    | `"previous_action"` | the last action; at the start of an episode the one nearest to zero |
-    | `"previous_reward"` | the last reward; 0 at the start of an episode |
-    | `"start"` | whether an episode begins here |
+    | `"previous_action"` | the previous action; at the start of an episode, the one nearest to zero |
+    | `"previous_reward"` | the previous reward; 0 at the start of an episode |
+    | `"start"` | whether an episode starts here |
 
-    Around a [`eqenvs.wrappers.Trial`][], `"start"` is also true where one of its
-    episodes begins; the action and the reward there are those that ended the one
-    before. `FlattenObservation` makes one vector of it all.
+    Around a [`eqenvs.wrappers.Trial`][], `"start"` is also true at the start of each of
+    its episodes; action and reward are then those that ended the previous episode.
+    `FlattenObservation` turns everything into one vector.
     """  # noqa: E501
 
     env: AbstractEnvironment[State, Action, PyTree[Array]] = environment()

@@ -1,4 +1,4 @@
-"""Actions between other bounds, as in Gymnasium's wrapper of the same name."""
+"""Actions with different bounds, as in Gymnasium's wrapper of the same name."""
 
 import jax.core
 import jax.numpy as jnp
@@ -13,8 +13,8 @@ from ._wrapper import AbstractActionWrapper
 
 
 class RescaleAction(AbstractActionWrapper[State, Float[Array, "..."], Observation]):
-    """Actions lie between `minimum` and `maximum`, which stand for the lowest and the
-    highest action of `env`, and all between them in proportion.
+    """Rescales actions linearly: `minimum` is mapped to the lowest action of `env`, and
+    `maximum` to the highest.
 
     ```python
     env = RescaleAction(Pendulum())  # from -1 to 1 instead of from -2 to 2
@@ -24,10 +24,8 @@ class RescaleAction(AbstractActionWrapper[State, Float[Array, "..."], Observatio
     env: AbstractEnvironment[State, Float[Array, "..."], Observation] = environment(
         "The environment, with a bounded `Box` of real numbers as its action space."
     )
-    minimum: Float[Array, ""] = real(-1.0, "The lowest action.")
-    maximum: Float[Array, ""] = real(
-        1.0, "The highest action, greater than the lowest."
-    )
+    minimum: Float[Array, ""] = real(-1.0, "Lowest action.")
+    maximum: Float[Array, ""] = real(1.0, "Highest action, greater than the lowest.")
 
     def __check_init__(self):
         needs = "a bounded Box of real numbers"
@@ -36,8 +34,8 @@ class RescaleAction(AbstractActionWrapper[State, Float[Array, "..."], Observatio
         is_known = not any(isinstance(x, jax.core.Tracer) for x in bounds)
         if is_known and not np.all(np.asarray(self.maximum) > np.asarray(self.minimum)):
             raise ValueError(
-                "RescaleAction.maximum must be greater than its minimum; got the "
-                f"minimum {self.minimum} and the maximum {self.maximum}."
+                "RescaleAction.maximum must be greater than its minimum; got minimum="
+                f"{self.minimum} and maximum={self.maximum}."
             )
 
     def transform_action(self, action: Float[Array, "..."]) -> Float[Array, "..."]:

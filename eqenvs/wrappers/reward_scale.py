@@ -10,12 +10,12 @@ from ._wrapper import AbstractRewardWrapper
 class RewardScale(AbstractRewardWrapper[State, Action, Observation]):
     """Multiplies rewards by `scale`.
 
-    A scale is a number like any other parameter: it can be batched, to find a good one,
-    and bsuite's `*_scale` experiments are of this kind.
+    The scale is a parameter like any other, so it can be batched to search for a good
+    one. bsuite's `*_scale` experiments are of this kind.
     """
 
     env: AbstractEnvironment[State, Action, Observation] = environment()
-    scale: Float[Array, ""] = real(description="The factor.")
+    scale: Float[Array, ""] = real(description="Factor on every reward.")
 
     def transform_reward(self, reward: Float[Array, ""]) -> Float[Array, ""]:
         return reward * self.scale

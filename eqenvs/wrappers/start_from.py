@@ -1,7 +1,7 @@
-"""Episodes that begin in states of one's own choice.
+"""Episodes that start in states of your choice.
 
-A buffer of states is what a curriculum, an archive or a designer of levels hands to an
-environment: Salimans & Chen, "Learning Montezuma's Revenge from a single demonstration"
+A curriculum, an archive or a level designer hands an environment a buffer of states:
+Salimans & Chen, "Learning Montezuma's Revenge from a single demonstration"
 (2018, arXiv:1812.03381); Ecoffet, Huizinga, Lehman, Stanley & Clune, "First return,
 then explore" (Nature, 2021); Jiang, Grefenstette & Rocktäschel, "Prioritized level
 replay" (ICML 2021).
@@ -27,8 +27,8 @@ from ._wrapper import AbstractStatelessWrapper, AbstractWrapper
 
 
 class _Rows(AbstractParameter):
-    """Arrays, one row of each for every state: of rank 2 whatever their own shapes, so
-    that a batch of buffers can be told from a buffer."""
+    """Arrays with one row for every state. Their rank is always 2, whatever their own
+    shapes, so a batch of buffers can be told from a single buffer."""
 
     rank = 2
 
@@ -47,8 +47,8 @@ class StartFrom(AbstractStatelessWrapper[State, Action, Observation]):
     env = StartFrom(FourRooms(), states, weights=1 / (1 + visits))
     ```
 
-    The states are arrays: a buffer of the same size and other content is another value,
-    and recompiles nothing.
+    The states are arrays, so changing the contents of the buffer, but not its size,
+    does not recompile.
     """
 
     env: AbstractEnvironment[State, Action, Observation] = environment()
@@ -57,15 +57,15 @@ class StartFrom(AbstractStatelessWrapper[State, Action, Observation]):
     ).field()
     weights: Float[Array, " states"] = real(
         None,
-        "How likely each state is, in proportion; None for all alike.",
+        "Relative probability of each state; None for equal ones.",
         minimum=0,
         shape=(None,),
         optional=True,
     )
     keep_time: bool = flag(
         False,
-        "Whether an episode begins at the `time` of the state, so that less is left of "
-        "it, and not at 0.",
+        "Whether an episode starts at the `time` of the state, which leaves fewer "
+        "steps, instead of at 0.",
     )
 
     def __init__(
@@ -78,15 +78,15 @@ class StartFrom(AbstractStatelessWrapper[State, Action, Observation]):
         """**Arguments:**
 
         - `env`: the environment that is wrapped.
-        - `states`: states of it, with a leading axis.
-        - `weights`: how likely each state is, in proportion; `None` for all alike.
-        - `keep_time`: whether an episode begins at the `time` of the state, so that
-            less is left of it, and not at 0.
+        - `states`: its states, with a leading axis.
+        - `weights`: relative probability of each state; `None` for equal ones.
+        - `keep_time`: whether an episode starts at the `time` of the state, which
+            leaves fewer steps, instead of at 0.
 
         **Raises:**
 
         `TypeError` or `ValueError` if these are not states of `env`, or the weights do
-        not fit them.
+        not match them.
         """
         self.env, self.weights, self.keep_time = env, weights, keep_time
         if isinstance(env, AbstractEnvironment) and not is_batched(batch_axes(env)):
@@ -99,8 +99,8 @@ class StartFrom(AbstractStatelessWrapper[State, Action, Observation]):
         weights = np.asarray(self.weights)
         if weights.shape != (self.num_states,) or not np.sum(weights) > 0:
             raise ValueError(
-                f"StartFrom.weights must be one number for each of {self.num_states} "
-                f"states, and not all of them 0; got {weights}."
+                f"StartFrom.weights must be one number for each of the "
+                f"{self.num_states} states, and not all 0; got {weights}."
             )
 
     @property
@@ -122,7 +122,7 @@ class StartFrom(AbstractStatelessWrapper[State, Action, Observation]):
             index = below(key, self.num_states)
         else:
             cumulative = jnp.cumsum(self.weights)
-            # Above 0, so that a weight of 0 is never hit.
+            # Above 0, so a state with weight 0 is never drawn.
             point = cumulative[-1] * (1 - jr.uniform(key, dtype=cumulative.dtype))
             index = jnp.searchsorted(cumulative, point)
         state = jax.tree.map(lambda x: x[index], self.states)
@@ -145,7 +145,7 @@ class StartFrom(AbstractStatelessWrapper[State, Action, Observation]):
 
 
 def _at_time_zero(state: Any) -> Any:
-    """A state whose clocks, also those of the states within it, begin again."""
+    """A state with its clock, and the clocks of the states inside it, set to 0."""
     if "time" in state.__dataclass_fields__:
         state = eqx.tree_at(lambda s: s.time, state, jnp.zeros_like(state.time))
     if "inner" in state.__dataclass_fields__:

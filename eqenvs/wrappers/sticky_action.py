@@ -1,16 +1,16 @@
-"""Sticky actions: now and then the environment repeats the action before.
+"""Sticky actions: now and then the environment repeats the previous action.
 
 The scheme is that of Machado et al., "Revisiting the Arcade Learning Environment:
 Evaluation Protocols and Open Problems for General Agents" (Journal of Artificial
 Intelligence Research, 2018), with the details of the package `minatar`
 (https://github.com/kenjyoung/MinAtar):
 
-1. With a fixed probability the environment takes the last action in place of the one
-   given.
-2. Whichever of the two it took is then the last action: a repeat can be repeated.
-3. At the start of an episode the last action is zero. In `minatar` this holds for the
-   first episode of a game; the others begin with the last action of the one before, as
-   `carry_over` has it.
+1. With a fixed probability, the environment takes the last action instead of the new
+   one.
+2. Whichever of the two it took becomes the last action, so a repeat can be repeated.
+3. At the start of an episode, the last action is zero. In `minatar` this holds only for
+   the first episode of a game; the others start with the last action of the previous
+   episode, as they do here with `carry_over=True`.
 """
 
 from typing import Any, Generic
@@ -44,9 +44,9 @@ class StickyAction(
 ):
     """Repeats the last action with a fixed probability.
 
-    Whichever action is taken, the one given or the last one, is the next step's last
-    action. At the start of an episode it is zero: the element 0 of a `Discrete` space,
-    and that of a `Box` nearest to zero.
+    Whichever action is taken, the new one or the last one, becomes the next step's last
+    action. At the start of an episode it is zero: element 0 of a `Discrete` space, or
+    the element of a `Box` nearest to zero.
 
     ```python
     env = StickyAction(Breakout(), probability=0.1)
@@ -57,12 +57,12 @@ class StickyAction(
         "The environment whose actions stick."
     )
     probability: Float[Array, ""] = real(
-        0.1, "Probability of a repetition of the last action.", minimum=0, maximum=1
+        0.1, "Probability of repeating the last action.", minimum=0, maximum=1
     )
     carry_over: bool = flag(
         False,
-        "Whether an episode begins with the last action of the one before, as in "
-        "`minatar`, and not with zero.",
+        "Whether an episode starts with the last action of the previous one, as in "
+        "`minatar`, instead of zero.",
     )
 
     def wrap(

@@ -1,4 +1,4 @@
-"""An environment that is a black box to automatic differentiation."""
+"""An environment that automatic differentiation treats as a black box."""
 
 from typing import Any
 
@@ -18,11 +18,11 @@ from ._wrapper import AbstractStatelessWrapper
 
 
 class StopGradient(AbstractStatelessWrapper[State, Action, Observation]):
-    """Stops gradients: states, rewards and observations are constants to them.
+    """Stops gradients: states, rewards and observations count as constants.
 
-    Where the dynamics are smooth, gradients flow through an environment. This wrapper
-    is for an algorithm that differentiates a loss along a rollout and does not want
-    them.
+    Gradients flow through an environment wherever its dynamics are smooth. Use this
+    wrapper if an algorithm differentiates a loss along a rollout but should not
+    differentiate the environment.
     """
 
     env: AbstractEnvironment[State, Action, Observation] = environment()

@@ -1,4 +1,4 @@
-"""An environment that stops the program where something is wrong."""
+"""An environment that stops the program when something is wrong."""
 
 from typing import Any
 
@@ -21,11 +21,11 @@ from ._wrapper import AbstractStatelessWrapper
 
 
 class Strict(AbstractStatelessWrapper[State, Action, Observation]):
-    """Stops the program with an error, also within `jax.jit`, where an action is
-    outside the action space, or a reward or an observation is not a number.
+    """Stops the program with an error, even inside `jax.jit`, if an action is outside
+    the action space, or a reward or an observation is NaN.
 
-    Without it an action outside the space stands for the nearest element, and NaN goes
-    on its way. The checks cost time: use it to find a mistake.
+    Without this wrapper, an action outside the space is replaced by the nearest
+    element, and NaN spreads silently. The checks cost time; use them to find a mistake.
     """
 
     env: AbstractEnvironment[State, Action, Observation] = environment()
@@ -56,8 +56,8 @@ def _refuse_nan(tree: Any, message: str) -> Any:
     return eqx.error_if(tree, is_nan, message)
 
 
-# Every loop and wrapper takes the nearest element of an action space before it goes on,
-# so that this is where an element outside of it can still be seen.
+# Every loop and wrapper takes the nearest element of the action space first, so this is
+# the place to notice an action outside it.
 
 
 def _refuse_outside(space: Any, value: Any) -> Any:

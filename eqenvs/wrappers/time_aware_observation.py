@@ -1,8 +1,8 @@
-"""The time as a part of the observation, as in Gymnasium's wrapper of the same name.
+"""The time as part of the observation, as in Gymnasium's wrapper of the same name.
 
-An agent that is cut off at a time limit cannot tell how much is left unless it knows
-the time: Pardo, Tavakoli, Levdik & Kormushev, "Time limits in reinforcement learning"
-(ICML 2018, arXiv:1712.00378).
+If episodes are cut off at a time limit, an agent cannot tell how much is left unless it
+knows the time: Pardo, Tavakoli, Levdik & Kormushev, "Time limits in reinforcement
+learning" (ICML 2018, arXiv:1712.00378).
 """
 
 from typing import Any
@@ -19,10 +19,10 @@ from ._wrapper import AbstractStatelessWrapper
 class TimeAwareObservation(AbstractStatelessWrapper[State, Action, PyTree[Array]]):
     """Adds the number of steps since the start of the episode to the observation.
 
-    The entry `"time"` joins a `Dict` observation, and a last entry a `Tuple`; any other
-    observation becomes `{"observation": ..., "time": ...}`. With `flatten` all of it is
-    then one vector. The space of the time ends at `max_steps` of `env`: put a
-    `TimeLimit` inside this wrapper.
+    A `Dict` observation gets an entry `"time"`, a `Tuple` one more entry at the end,
+    and any other observation becomes `{"observation": ..., "time": ...}`. With
+    `flatten`, all of it becomes one vector. The space of the time ends at `max_steps`
+    of `env`, so put a `TimeLimit` inside this wrapper.
     """
 
     env: AbstractEnvironment[State, Action, Any] = environment()
@@ -51,7 +51,7 @@ class TimeAwareObservation(AbstractStatelessWrapper[State, Action, PyTree[Array]
         return self._join(self.env.observation_space, time, Tuple, Dict)
 
     def _join(self, value: Any, time: Any, tuple: Any, dict: Any) -> Any:
-        """The time joined to an observation, or the space of it to a space."""
+        """Joins the time to an observation, or its space to a space."""
         space = self.env.observation_space
         if isinstance(space, Dict):
             parts = value.spaces if dict is Dict else value

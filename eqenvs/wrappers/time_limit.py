@@ -1,7 +1,7 @@
-"""Another time limit.
+"""A different time limit.
 
-As Gymnasium's wrapper of the same name: episodes are truncated after a number of steps
-that the wrapper chooses.
+As in Gymnasium's wrapper of the same name, episodes are truncated after a given number
+of steps.
 """
 
 from jaxtyping import Array, Bool, Int32
@@ -12,7 +12,7 @@ from ._wrapper import AbstractStatelessWrapper
 
 
 class TimeLimit(AbstractStatelessWrapper[State, Action, Observation]):
-    """Truncates episodes after `max_steps` steps, instead of the environment's own
+    """Truncates episodes after `max_steps` steps instead of at the environment's own
     time limit.
 
     ```python

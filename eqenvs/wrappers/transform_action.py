@@ -13,7 +13,7 @@ from ._wrapper import AbstractActionWrapper
 
 
 class TransformAction(AbstractActionWrapper[State, PyTree[Array], Observation]):
-    """The environment gets a function of the action.
+    """Applies a function to the action before the environment gets it.
 
     ```python
     env = TransformAction(CartPole(), lambda action: 1 - action)  # left is right
@@ -22,10 +22,10 @@ class TransformAction(AbstractActionWrapper[State, PyTree[Array], Observation]):
 
     env: AbstractEnvironment[State, Any, Observation] = environment()
     function: Callable[[Any], Any] = function(
-        description="A function from an action to an action of `env`."
+        description="Function from an action to an action of `env`."
     )
     space: AbstractSpace | None = optional_space(
-        "The space of what it takes; None where that is the action space of `env`."
+        "Space of the actions it takes; None if that is the action space of `env`."
     )
 
     def transform_action(self, action: PyTree[Array]) -> PyTree[Array]:

@@ -13,7 +13,7 @@ from ._wrapper import AbstractObservationWrapper
 
 
 class TransformObservation(AbstractObservationWrapper[State, Action, PyTree[Array]]):
-    """Observations are a function of those of the environment.
+    """Applies a function to the observations.
 
     ```python
     env = TransformObservation(CartPole(), jnp.tanh, Box(-1.0, 1.0, (4,)))
@@ -22,10 +22,10 @@ class TransformObservation(AbstractObservationWrapper[State, Action, PyTree[Arra
 
     env: AbstractEnvironment[State, Action, PyTree[Array]] = environment()
     function: Callable[[Any], Any] = function(
-        description="A function from an observation to an observation."
+        description="Function from an observation of `env` to an observation."
     )
     space: AbstractSpace | None = optional_space(
-        "The space of what it returns; None where that is the space of `env`."
+        "Space of the observations it returns; None if that is the space of `env`."
     )
 
     def transform_observation(self, observation: PyTree[Array]) -> PyTree[Array]:

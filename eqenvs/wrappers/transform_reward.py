@@ -11,7 +11,7 @@ from ._wrapper import AbstractRewardWrapper
 
 
 class TransformReward(AbstractRewardWrapper[State, Action, Observation]):
-    """Rewards are a function of those of the environment.
+    """Applies a function to the rewards.
 
     ```python
     env = TransformReward(MountainCar(), lambda reward: reward / 100)
@@ -20,7 +20,7 @@ class TransformReward(AbstractRewardWrapper[State, Action, Observation]):
 
     env: AbstractEnvironment[State, Action, Observation] = environment()
     function: Callable[[Float[Array, ""]], Any] = function(
-        description="A function from a reward to a reward, both scalars."
+        description="Function from a reward to a reward, both scalars."
     )
 
     def transform_reward(self, reward: Float[Array, ""]) -> Float[Array, ""]:

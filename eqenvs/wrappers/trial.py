@@ -6,9 +6,9 @@ arXiv:1611.02779), and Wang et al., "Learning to reinforcement learn" (2016,
 arXiv:1611.05763).
 
 1. A trial draws a task: a goal, or the probabilities of a bandit.
-2. It plays `num_episodes` episodes of this task. Only where an episode begins is drawn
+2. It plays `num_episodes` episodes of this task. Only the start of an episode is drawn
    again.
-3. The trial is over with its last episode; then a new task is drawn.
+3. The trial ends with its last episode; then a new task is drawn.
 """
 
 from typing import Generic
@@ -32,9 +32,9 @@ from ._wrapper import AbstractWrapper
 
 
 class TrialState(AbstractState, Generic[State]):
-    """A state of the wrapped environment, and how far the trial is.
+    """A state of the wrapped environment, and the progress of the trial.
 
-    `time` counts the steps of the trial, `inner.time` those of the episode.
+    `time` counts the steps of the trial, `inner.time` those of the current episode.
     """
 
     inner: State
@@ -46,10 +46,10 @@ class TrialState(AbstractState, Generic[State]):
 class Trial(AbstractWrapper[TrialState[State], Action, Observation, State]):
     """Several episodes of one task as one episode.
 
-    The task is what an environment names in `task_fields`: the goal of `MetaMaze` and
+    An environment names its task in `task_fields`: the goal of `MetaMaze` and
     `PointRobot`, the arms of the bandits. Observations are those of the environment, so
-    that the first one of an episode says nothing of the one before; an agent with a
-    memory learns within a trial.
+    the first one of an episode says nothing about the previous episode; an agent needs
+    a memory to learn within a trial.
 
     `info["episode_ended"]` is true at the end of every episode of the trial.
 
@@ -59,7 +59,7 @@ class Trial(AbstractWrapper[TrialState[State], Action, Observation, State]):
     """
 
     env: AbstractEnvironment[State, Action, Observation] = environment(
-        "The environment that a task is drawn from; one with `task_fields`."
+        "The environment, which must name its `task_fields`."
     )
     num_episodes: Int32[Array, ""] = integer(
         10, "Number of episodes in a trial.", minimum=1
@@ -95,7 +95,7 @@ class Trial(AbstractWrapper[TrialState[State], Action, Observation, State]):
         ended = terminated | self.env.truncated(inner)
         episode = state.episode + ended.astype(jnp.int32)
         is_over = episode >= self.num_episodes
-        # 3. Where the trial goes on, the next episode begins.
+        # 3. If the trial is not over, the next episode begins.
         begins = ended & ~is_over
         next_inner = without_weak_types(same_task(self.env, self.own_key(key), inner))
         inner = select(begins, next_inner, inner)

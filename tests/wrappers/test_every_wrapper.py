@@ -299,7 +299,7 @@ def test_wrong_environments():
         with pytest.raises(TypeError, match=words):
             make()
     for make, words in (
-        (lambda: MaskObservation(CartPole(), [4]), "counted from 0 to 3"),
+        (lambda: MaskObservation(CartPole(), [4]), "from 0 to 3"),
         (lambda: MaskObservation(CartPole(), jnp.zeros(0, int)), r"shape \(0,\)"),
         (lambda: RescaleAction(Pendulum(), 1.0, 1.0), "must be greater"),
         (lambda: ClipReward(CartPole()), "a minimum or a maximum"),
@@ -310,7 +310,7 @@ def test_wrong_environments():
             lambda: StartFrom(
                 CartPole(), VectorEnvironment(CartPole(), 3).reset(jr.key(0))[1], [1.0]
             ),
-            "one number for each of 3",
+            "one number for each of the 3",
         ),
     ):
         with pytest.raises(ValueError, match=words):
