@@ -22,10 +22,10 @@ class AbstractLearner(eqx.Module):
     num_updates: AbstractVar[Int32[Array, ""]]
     """The number of updates so far."""
     planned_updates: AbstractVar[Float[Array, ""]]
-    """The number of updates in the end, for schedules; infinite if it is not known."""
+    """The planned total number of updates, for schedules; infinite if unknown."""
 
     def remaining(self) -> Float[Array, ""]:
-        """The part of training that is left, from 1 at the beginning to 0."""
+        """The fraction of training that is left, from 1 down to 0."""
         done = self.num_updates.astype(self.planned_updates.dtype)
         return jnp.maximum(1 - done / self.planned_updates, 0.0)
 
@@ -37,14 +37,14 @@ Policy = Callable[..., Any]
 class Trained(NamedTuple):
     """What training returns.
 
-    - `agent`: the policy that was learned.
-    - `metrics`: a dictionary of arrays with an entry for every update that was made.
-        `"steps"` is the number of environment steps so far; `"return"` and `"length"`
-        are those of the last episode that ended in each environment, averaged, and NaN
-        before any did; the others are the algorithm's own. Under `jax.jit` and
-        `jax.vmap`, where their size cannot depend on how training goes, the entries
-        after an early end are NaN.
-    - `learner`: the whole state of training, to go on from.
+    - `agent`: the learned policy.
+    - `metrics`: a dictionary of arrays with one entry for every update. `"steps"` is
+        the number of environment steps so far; `"return"` and `"length"` are averages
+        over the last finished episode of each environment, and NaN before there is
+        one; the others are the algorithm's own. Under `jax.jit` and `jax.vmap`, the
+        size of the arrays cannot depend on the course of training, so entries after an
+        early end are NaN.
+    - `learner`: the whole state of training, from which it can continue.
     """
 
     agent: Any
@@ -55,9 +55,9 @@ class Trained(NamedTuple):
 class AbstractAlgorithm(AbstractParametric, Generic[Learner]):
     """A way to learn a policy, as a value.
 
-    The fields are the hyperparameters. A subclass gives `init`, `update`, `agent` and
-    `steps_per_update`; it is final, and inherits `train`. Hyperparameters that
-    are arrays can be batched, and changed without recompiling.
+    The fields are the hyperparameters. A subclass defines `init`, `update`, `agent` and
+    `steps_per_update`; it is final, and inherits `train`. Hyperparameters that are
+    arrays can be batched, and changed without recompiling.
     """
 
     @abc.abstractmethod
@@ -66,7 +66,7 @@ class AbstractAlgorithm(AbstractParametric, Generic[Learner]):
 
         **Arguments:**
 
-        - `env`: the environment to learn, or a batch of them, one for each lane.
+        - `env`: the environment to train in, or a batch of them, one for each lane.
         - `key`: a JAX PRNG key.
 
         **Returns:**
@@ -78,7 +78,7 @@ class AbstractAlgorithm(AbstractParametric, Generic[Learner]):
     def update(
         self, env: AbstractEnvironment, learner: Learner, key: Key[Array, ""]
     ) -> tuple[Learner, dict[str, Array]]:
-        """One update: `steps_per_update` environment steps, and what they teach.
+        """One update: takes `steps_per_update` environment steps and learns from them.
 
         **Arguments:**
 
@@ -89,14 +89,13 @@ class AbstractAlgorithm(AbstractParametric, Generic[Learner]):
         **Returns:**
 
         The tuple `(learner, metrics)`. The learner has the same structure, shapes and
-        dtypes, and counts one update more. The metrics are a dictionary of scalars;
-        `"return"` and `"length"` are among them, and may be NaN while no episode has
-        ended.
+        dtypes, and counts one more update. The metrics are a dictionary of scalars that
+        includes `"return"` and `"length"`, which may be NaN until an episode has ended.
         """
 
     @abc.abstractmethod
     def agent(self, learner: Learner) -> Policy:
-        """The policy that a learner has learned.
+        """The policy of a learner.
 
         **Arguments:**
 

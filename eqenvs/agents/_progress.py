@@ -5,7 +5,7 @@ from typing import Any
 
 
 class Progress:
-    """Shows how far training is, its return, its speed and the time left."""
+    """Shows the progress of training, its return, its speed and the time left."""
 
     def __init__(self, initial_steps: int, num_steps: int):
         try:

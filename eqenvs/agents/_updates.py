@@ -1,7 +1,7 @@
-"""Updates, compiled: the first learner, all updates at once, and some of them.
+"""Compiled updates: the first learner, all updates at once, and some of them.
 
-Update number `u` draws from `fold_in(key, u)`, and everything else that it depends on
-is in the learner.
+Update number `u` draws from `fold_in(key, u)`. Everything else it depends on is in the
+learner.
 """
 
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from ._algorithm import AbstractAlgorithm
 
 
 class Job(eqx.Module):
-    """What stays the same during training; checks the algorithm's author."""
+    """The constants of a training run; checks what the algorithm returns."""
 
     algorithm: AbstractAlgorithm
     env: AbstractEnvironment
@@ -48,8 +48,8 @@ class Job(eqx.Module):
         new_leaves, new_structure = jtu.tree_flatten_with_path(new)
         if new_structure != old_structure:
             raise TypeError(
-                f"{name} must return a learner of the structure that it was given, "
-                f"{old_structure}; got {new_structure}."
+                f"{name} must return a learner with the structure of the one it was "
+                f"given, {old_structure}; got {new_structure}."
             )
         for (path, x), (_, y) in zip(old_leaves, new_leaves, strict=True):
             if eqx.is_array(x) and (x.shape, x.dtype) != (y.shape, y.dtype):
@@ -61,8 +61,8 @@ class Job(eqx.Module):
         if missing or any(jnp.shape(x) != () for x in metrics.values()):
             shapes = {metric: jnp.shape(x) for metric, x in metrics.items()}
             raise TypeError(
-                f"the metrics of {name} must be scalars, 'return' and 'length' among "
-                f"them; got the shapes {shapes}."
+                f"the metrics of {name} must be scalars and include 'return' and "
+                f"'length'; got the shapes {shapes}."
             )
 
 
@@ -73,7 +73,7 @@ def _without_weak_types(learner: Any) -> Any:
 
 @eqx.filter_jit
 def start(job: Job, learner: Any, num_updates: Int32[Array, ""]) -> Any:
-    """A learner that knows how many updates there will be; a new one for `None`."""
+    """Tells a learner how many updates are planned; makes a new one for `None`."""
     learner = job.first_learner() if learner is None else learner
     planned = num_updates.astype(learner.planned_updates.dtype)
     return eqx.tree_at(lambda l: l.planned_updates, learner, planned)
@@ -93,10 +93,11 @@ def run_all(job: Job, learner: Any, count: int) -> tuple[Any, dict[str, Array]]:
 
 
 class Piece(NamedTuple):
-    """Some updates, one after the other.
+    """Several updates in a row.
 
-    The first `num_updates` entries of `metrics` count. `reached` and `diverged` say
-    whether the last update reached the target, or led to a number that is not finite.
+    Only the first `num_updates` entries of `metrics` count. `reached` and `diverged`
+    say whether the last update reached the target or produced a number that is not
+    finite.
     """
 
     learner: Any
@@ -114,10 +115,10 @@ def run_updates(
     count: Int32[Array, ""],
     size: int,
 ) -> Piece:
-    """Makes `count` updates, at most `size`, and fewer where training ends.
+    """Makes `count` updates, at most `size`, and fewer if training ends.
 
-    That the number is not known when this is compiled is what makes pieces of all
-    lengths the same program, and therefore agree to the last bit.
+    Because `count` is unknown at compile time, pieces of all lengths are the same
+    program, and so agree to the last bit.
     """
     arrays, rest = eqx.partition(learner, eqx.is_array)
 

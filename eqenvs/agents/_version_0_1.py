@@ -25,7 +25,7 @@ _NEW_NAMES: dict[str, str] = {
 
 
 def load(folder: pathlib.Path, record: dict[str, Any]) -> Run:
-    """The run in a folder, of which there is neither a learner nor any metrics."""
+    """The run in a folder, without a learner and without metrics."""
     path = folder / "agent.eqx"
     if not path.is_file():
         raise FileNotFoundError(
@@ -53,7 +53,7 @@ def load(folder: pathlib.Path, record: dict[str, Any]) -> Run:
         weights = _read(path, weights, (env.action_space, env.observation_space))
     except (ValueError, OSError, EOFError) as error:
         raise ValueError(
-            f"{path} is damaged, or does not fit {folder / 'run.json'}: {error}"
+            f"{path} is damaged, or does not match {folder / 'run.json'}: {error}"
         ) from None
     agent = eqx.tree_at(
         lambda a: (a.actor.layers, a.critic.layers, a.log_std),
@@ -71,7 +71,7 @@ def _read(path: pathlib.Path, weights: PyTree, bounds: PyTree) -> PyTree:
         array = np.load(file, allow_pickle=False)
         if array.shape != like.shape:
             raise ValueError(
-                f"an array has the shape {array.shape} in place of {like.shape}."
+                f"an array has the shape {array.shape} instead of {like.shape}."
             )
         return jnp.asarray(array, like.dtype)
 
@@ -79,5 +79,5 @@ def _read(path: pathlib.Path, weights: PyTree, bounds: PyTree) -> PyTree:
         weights = jax.tree.map(read, weights)
         jax.tree.map(read, bounds)
         if file.read(1):
-            raise ValueError("something follows the last array.")
+            raise ValueError("there is data after the last array.")
     return weights

@@ -1,14 +1,14 @@
 """Runs on disk: what a folder holds, and how it survives being killed at any moment.
 
-- `run.json`: the configurations of environment and algorithm, the key, how long to
-    train and how far training is, the versions of eqenvs and JAX.
-- `learner.eqx`: the learner, as its checksum, a line that describes it, and its arrays.
+- `run.json`: the configurations of environment and algorithm, the key, the planned and
+    the completed steps, the versions of eqenvs and JAX.
+- `learner.eqx`: the learner: its checksum, a line that describes it, and its arrays.
 - `metrics.csv`: the metrics of every update.
 - `arrays.npz`: the arrays in the configurations, if there are any.
 
-`run.json` comes first and `learner.eqx` after the first updates; each is replaced as a
-whole. `metrics.csv` grows; what it holds beyond the learner's last update is dropped
-when training continues. The process that trains holds a lock on the folder.
+`run.json` is written first, and `learner.eqx` after the first updates; each is replaced
+as a whole. `metrics.csv` grows; rows after the learner's last update are dropped when
+training continues. The process that trains holds a lock on the folder.
 """
 
 import csv
@@ -45,10 +45,10 @@ class Run(NamedTuple):
     """What [`eqenvs.agents.load`][] reads.
 
     - `env`, `algorithm`: the environment and the algorithm.
-    - `agent`: the policy that was learned so far.
+    - `agent`: the policy learned so far.
     - `metrics`: as in [`eqenvs.agents.Trained`][], of all updates so far.
-    - `learner`: the learner so far; `None` if eqenvs 0.1.0 saved the run.
-    - `record`: what `run.json` says.
+    - `learner`: the learner; `None` if eqenvs 0.1.0 saved the run.
+    - `record`: the contents of `run.json`.
     """
 
     env: AbstractEnvironment
@@ -73,7 +73,7 @@ def load(folder: str | os.PathLike[str]) -> Run:
     **Raises:**
 
     `OSError` or `ValueError`, naming the file, if one is missing or damaged, does not
-    fit the others, or was written with numbers of the other precision.
+    match the others, or was written in the other precision.
     """
     folder = pathlib.Path(folder)
     record = read_record(folder)
@@ -93,7 +93,7 @@ def load(folder: str | os.PathLike[str]) -> Run:
 
 
 def annotate(folder: str | os.PathLike[str], **entries: Any) -> None:
-    """Writes more into the `run.json` of a run that is not being trained.
+    """Adds entries to the `run.json` of a run that is not being trained.
 
     **Arguments:**
 
@@ -113,7 +113,7 @@ _RECORD, _LEARNER, _METRICS, _ARRAYS = (
 
 
 def read_record(folder: pathlib.Path) -> dict[str, Any]:
-    """What the `run.json` of a folder says."""
+    """The contents of a folder's `run.json`."""
     path = folder / _RECORD
     if not path.is_file():
         raise FileNotFoundError(
@@ -250,8 +250,8 @@ def read_learner(
     checksum, _, content = path.read_bytes().partition(b"\n")
     if checksum != hashlib.sha256(content).hexdigest().encode():
         raise ValueError(
-            f"{path} is damaged, or no learner that eqenvs saved: its checksum does "
-            "not fit its content."
+            f"{path} is damaged, or was not saved by eqenvs: its checksum does not "
+            "match its contents."
         )
     header, _, payload = content.partition(b"\n")
     like = eqx.filter_eval_shape(algorithm.init, env, key)
@@ -259,13 +259,13 @@ def read_learner(
     for leaf, other in zip(found, wanted, strict=False):
         if leaf != other:
             raise ValueError(
-                f"{path} does not fit {folder / _RECORD}: it holds {_say(leaf)} where "
-                f"{_say(other)} is expected."
+                f"{path} does not match {folder / _RECORD}: it holds {_say(leaf)} "
+                f"instead of {_say(other)}."
             )
     if len(found) != len(wanted):
         raise ValueError(
-            f"{path} does not fit {folder / _RECORD}: it holds {len(found)} arrays "
-            f"where {len(wanted)} are expected."
+            f"{path} does not match {folder / _RECORD}: it holds {len(found)} arrays "
+            f"instead of {len(wanted)}."
         )
     implementations = []
 
@@ -349,8 +349,8 @@ def read_metrics(folder: pathlib.Path, num_updates: int) -> dict[str, np.ndarray
 class Recorder:
     """Writes a run while it trains. A context manager that holds the run's lock.
 
-    - `folder`: where the run is.
-    - `record`: what `run.json` says.
+    - `folder`: the folder of the run.
+    - `record`: the contents of `run.json`.
     """
 
     def __init__(self, folder: str | os.PathLike[str]):
@@ -375,18 +375,18 @@ class Recorder:
         notes: Mapping[str, Any],
         **entries: Any,
     ) -> None:
-        """Begins a run.
+        """Starts a run.
 
         **Arguments:**
 
-        - `env`, `algorithm`, `key`: what it is of.
-        - `notes`, `entries`: what else `run.json` says.
+        - `env`, `algorithm`, `key`: those of the run.
+        - `notes`, `entries`: more entries for `run.json`.
 
         **Raises:**
 
-        `OSError` if the folder cannot be written, or there is a run in it; `TypeError`
-        or `ValueError` if the environment or the algorithm has no configuration, or
-        the notes are no JSON.
+        `OSError` if the folder cannot be written, or already holds a run; `TypeError`
+        or `ValueError` if the environment or the algorithm has no configuration, or the
+        notes are not JSON.
         """
         arrays: dict[str, np.ndarray] = {}
         self.record = {
@@ -406,8 +406,8 @@ class Recorder:
         self._lock()
         if (self.folder / _RECORD).exists():
             raise FileExistsError(
-                f"there is a run in {self.folder} already. Resume it, or choose "
-                "another folder."
+                f"{self.folder} already holds a run. Resume it, or choose another "
+                "folder."
             )
         self._metrics.truncate(0)
         (self.folder / _LEARNER).unlink(missing_ok=True)
@@ -420,11 +420,11 @@ class Recorder:
     def reopen(
         self, num_steps: int | None
     ) -> tuple[AbstractEnvironment, AbstractAlgorithm, Key[Array, ""], Any, Any]:
-        """Goes on with a run.
+        """Continues a run.
 
         **Arguments:**
 
-        - `num_steps`: how long to train; `None` for what was planned.
+        - `num_steps`: the total number of steps; `None` for what was planned.
 
         **Returns:**
 
@@ -438,11 +438,11 @@ class Recorder:
         record = read_record(self.folder)
         if _is_of_version_0_1(record):
             raise ValueError(
-                f"eqenvs 0.1.0 saved the run in {self.folder}, without what is needed "
-                "to go on with it. It can be evaluated, or trained again."
+                f"the run in {self.folder} was saved by eqenvs 0.1.0, without what is "
+                "needed to continue it. It can be evaluated, or trained again."
             )
         self._lock()
-        record = read_record(self.folder)  # as it is now that nobody else writes it
+        record = read_record(self.folder)  # again, now that nobody else can write it
         env, algorithm = read_configs(self.folder, record)
         key = _read_key(self.folder, record)
         learner = read_learner(self.folder, env, algorithm, key)
@@ -457,8 +457,8 @@ class Recorder:
         versions = _versions()
         if record["versions"] != versions:
             warnings.warn(
-                f"the run in {self.folder} was begun with {record['versions']}, and "
-                f"goes on with {versions}: it may not end with the same numbers.",
+                f"the run in {self.folder} was started with {record['versions']} and "
+                f"continues with {versions}: the numbers may differ.",
                 stacklevel=3,
             )
         num_steps = record["num_steps"] if num_steps is None else int(num_steps)
@@ -477,9 +477,9 @@ class Recorder:
         **Arguments:**
 
         - `learner`: the learner.
-        - `metrics`: those of all updates, in pieces; those of earlier checkpoints are
-            not looked at.
-        - `status`: how training is going.
+        - `metrics`: those of all updates, in pieces; the pieces of earlier checkpoints
+            are ignored.
+        - `status`: the status of the run.
         """
         if metrics:
             self._write_metrics(metrics)
@@ -501,10 +501,10 @@ class Recorder:
         if self._size == 0:
             writer.writerow(metrics[0])
         for piece in metrics[self._pieces :]:
-            # The shortest decimal number that is read back as the same.
+            # The shortest decimal number that reads back as the same float.
             rows = zip(*piece.values(), strict=True)
             writer.writerows([str(x) for x in row] for row in rows)
-        # From where the last checkpoint ended, in case this was interrupted before.
+        # From the end of the last checkpoint, in case a later write was interrupted.
         self._metrics.seek(self._size)
         self._metrics.truncate()
         self._metrics.write(text.getvalue().encode())
@@ -517,8 +517,8 @@ class Recorder:
         write_safely(self.folder / _RECORD, text.encode())
 
     def _lock(self) -> None:
-        """Opens and locks the metrics. The lock ends with the process, however that
-        ends."""
+        """Opens and locks the metrics. The lock ends with the process, even if it is
+        killed."""
         path = self.folder / _METRICS
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         self._metrics = os.fdopen(descriptor, "r+b")
@@ -536,7 +536,7 @@ def _lock_file(file: Any) -> None:
     except ModuleNotFoundError:  # Windows
         import msvcrt
 
-        # One byte, far behind what is written.
+        # One byte, far beyond the end of the file.
         file.seek(2**40)
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # pyright: ignore
         file.seek(0)

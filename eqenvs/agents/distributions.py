@@ -1,8 +1,8 @@
 """Distributions over actions.
 
 The first axis of a distribution's parameters is that of its categories or entries. Any
-others make it a batch of distributions; they are the last axes of the draws as well.
-(Networks are fastest where a batch is the last axis.) A discrete draw takes one uniform
+further axes make it a batch of distributions, and are also the last axes of the draws.
+(Networks are fastest if the batch is the last axis.) A discrete draw uses one uniform
 random number.
 """
 
@@ -35,7 +35,7 @@ class AbstractDistribution(eqx.Module):
 
     @abc.abstractmethod
     def log_prob(self, draw: Array) -> Float[Array, "*batch"]:
-        """The logarithm of the probability, or of its density, of a draw."""
+        """The logarithm of the probability, or probability density, of a draw."""
 
     @abc.abstractmethod
     def entropy(self) -> Float[Array, "*batch"]:
@@ -63,7 +63,7 @@ class Categorical(AbstractDistribution):
         return self.quantile(jr.uniform(key, batch, self.log_probs.dtype))
 
     def quantile(self, uniform: Float[Array, "*batch"]) -> Int32[Array, "*batch"]:
-        """The draw that a number from 0 to 1 (exclusive) stands for."""
+        """The draw for a uniform random number from 0 to 1 (exclusive)."""
         cumulative = jnp.cumsum(jnp.exp(self.log_probs[:-1]), axis=0)
         return jnp.sum(uniform[None] >= cumulative, axis=0, dtype=jnp.int32)
 
@@ -74,7 +74,7 @@ class Categorical(AbstractDistribution):
         return jnp.sum(jnp.where(is_drawn, self.log_probs, 0.0), axis=0)
 
     def entropy(self) -> Float[Array, "*batch"]:
-        # What is impossible adds nothing: 0 times minus infinity counts as 0.
+        # Impossible categories add nothing: 0 times minus infinity counts as 0.
         is_possible = self.log_probs > -jnp.inf
         log_probs = jnp.where(is_possible, self.log_probs, 0.0)
         return -jnp.sum(jnp.exp(self.log_probs) * log_probs, axis=0)
@@ -84,15 +84,15 @@ class Categorical(AbstractDistribution):
 
 
 class Categoricals(AbstractDistribution):
-    """A vector of integers that are drawn independently of each other."""
+    """A vector of independently drawn integers."""
 
     entries: tuple[Categorical, ...]
 
     def __init__(self, logits: Float[Array, "total *batch"], sizes: tuple[int, ...]):
         """**Arguments:**
 
-        - `logits`: those of all entries, one after the other.
-        - `sizes`: how many values each entry has.
+        - `logits`: the logits of all entries, concatenated.
+        - `sizes`: the number of values of each entry.
         """
         bounds = [sum(sizes[:i]) for i in range(len(sizes) + 1)]
         self.entries = tuple(
@@ -120,7 +120,7 @@ class Categoricals(AbstractDistribution):
 
 
 class DiagonalNormal(AbstractDistribution):
-    """A vector of real numbers, normal and independent of each other."""
+    """A vector of independent, normally distributed real numbers."""
 
     mean: Float[Array, "entries *batch"]
     log_std: Float[Array, "entries *batch"]

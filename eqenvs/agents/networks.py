@@ -42,9 +42,9 @@ _KERNEL_SIZE = 3
 
 
 class Network(eqx.Module):
-    """A multi-layer perceptron, behind a convolution where the input is an image.
+    """A multilayer perceptron, after a convolution if the input is an image.
 
-    The weights are orthogonal and the biases zero at first.
+    Weights are initially orthogonal and biases zero.
     """
 
     convolution: eqx.nn.Conv2d | None
@@ -105,10 +105,10 @@ class Network(eqx.Module):
         return self._of_features(self._features(observation))
 
     def of_batch(self, observations: PyTree[Array]) -> Float[Array, "*output batch"]:
-        """The outputs for a batch of observations, which is the last axis of them.
+        """The outputs for a batch of observations; the batch is their last axis.
 
-        So the biases are added to rows, and no product has to be transposed: on a CPU
-        it takes two thirds of the time of `jax.vmap`.
+        This way biases are added to rows, and no product has to be transposed: on a
+        CPU, it takes two thirds of the time of `jax.vmap`.
         """
         return self._of_features(jax.vmap(self._features)(observations).T)
 
@@ -132,10 +132,10 @@ class Network(eqx.Module):
 
 
 class Constants(eqx.Module):
-    """Numbers that nothing may train, held as the integers that their bits are.
+    """Numbers that must not be trained, stored as integers with the same bits.
 
-    Everything that is a floating-point array in an agent is a weight: what a gradient
-    changes, an optimizer decays and an evolution strategy perturbs.
+    Every floating-point array in an agent is a weight: gradients change it, an
+    optimizer may decay it, and an evolution strategy perturbs it.
     """
 
     bits: UInt[Array, "..."]
@@ -148,7 +148,7 @@ class Constants(eqx.Module):
 
     @property
     def value(self) -> Float[Array, "..."]:
-        """The numbers as floating-point numbers."""
+        """The numbers themselves."""
         return jax.lax.bitcast_convert_type(self.bits, self.dtype)
 
 
@@ -337,7 +337,7 @@ class ActorCritic(AbstractValue):
         return Categorical(output)
 
     def to_action(self, draw: Array) -> Array:
-        """The action for a draw: -1 and 1 are the bounds of a `Box`."""
+        """Turns a draw into an action: -1 and 1 stand for the bounds of a `Box`."""
         if self.bounds is None:
             return draw
         low, high = (bound.value for bound in self.bounds)
@@ -383,7 +383,7 @@ class ActorCritic(AbstractValue):
 
 
 def _shapes_of(space: AbstractSpace) -> AbstractSpace:
-    """The space with the shapes of its bounds in their place, and so hashable."""
+    """The space with shapes instead of bounds, which makes it hashable."""
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), space)
 
 

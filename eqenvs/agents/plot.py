@@ -1,4 +1,4 @@
-"""Pictures of training: `pip install "eqenvs[plot]"`."""
+"""Plots of training: `pip install "eqenvs[plot]"`."""
 
 import io
 import pathlib
@@ -17,12 +17,12 @@ def plot_learning_curve(path: pathlib.Path, curves: Mapping[str, Any]) -> None:
     **Arguments:**
 
     - `path`: the PNG file to write.
-    - `curves`: the `metrics` of an [`eqenvs.agents.Trained`][] for every name in the
-        legend.
+    - `curves`: for every name in the legend, the `metrics` of an
+        [`eqenvs.agents.Trained`][].
 
     **Raises:**
 
-    - `OSError` if `path` cannot be written.
+    `OSError` if `path` cannot be written.
     """
     # Not pyplot, which would choose a display for the whole process.
     figure = Figure(figsize=(6, 4), layout="constrained")

@@ -8,10 +8,10 @@ Abbeel, "High-dimensional continuous control using generalized advantage estimat
 The file reads from top to bottom in the order in which an update runs:
 
 1. `_collect`: the policy takes `rollout_steps` steps in `num_envs` environments.
-2. `_evaluate`: what does the critic expect of the states on the way?
-3. `advantages`: how much better than expected was every action?
-4. `_improve`: several epochs of minibatches, each of which moves the policy towards the
-   actions that were better, but not far from the policy that played.
+2. `_evaluate`: what return does the critic expect from each state?
+3. `advantages`: how much better than expected was each action?
+4. `_improve`: several epochs of minibatches, each of which moves the policy toward the
+   better actions, but not far from the policy that played.
 """
 
 from typing import get_args, NamedTuple
@@ -44,7 +44,7 @@ class PPOLearner(AbstractLearner):
 
 
 class PPO(AbstractAlgorithm[PPOLearner]):
-    """Proximal policy optimization, for discrete and for continuous actions.
+    """Proximal policy optimization, for discrete and continuous actions.
 
     ```python
     agent, metrics, learner = PPO().train(CartPole(), 0, num_steps=500_000)
@@ -53,13 +53,13 @@ class PPO(AbstractAlgorithm[PPOLearner]):
 
     Its metrics, besides `"return"` and `"length"`: `"policy_loss"`, `"value_loss"` and
     `"entropy"`, the three parts of the loss; `"approximate_kl"`, how far the policy
-    moved; `"clip_fraction"`, the share of ratios that were clipped (all of these
-    averaged over the minibatches); and `"explained_variance"`, the share of the
-    variance of the returns that the critic predicted.
+    moved; `"clip_fraction"`, the fraction of clipped ratios (all of these averaged over
+    the minibatches); and `"explained_variance"`, the fraction of the returns' variance
+    that the critic predicted.
     """
 
     learning_rate: Float[Array, ""] = real(
-        1e-3, "Step size of Adam at the beginning.", minimum=0
+        1e-3, "Initial step size of Adam.", minimum=0
     )
     discount: Float[Array, ""] = real(0.99, "Discount factor.", minimum=0, maximum=1)
     gae_lambda: Float[Array, ""] = real(
@@ -69,15 +69,15 @@ class PPO(AbstractAlgorithm[PPOLearner]):
         maximum=1,
     )
     clip_epsilon: Float[Array, ""] = real(
-        0.2, "How far from 1 the ratio of new to old probability may move.", minimum=0
+        0.2, "Largest rewarded change of a probability ratio from 1.", minimum=0
     )
     entropy_coefficient: Float[Array, ""] = real(0.01, "Weight of the entropy bonus.")
     value_coefficient: Float[Array, ""] = real(0.5, "Weight of the critic's loss.")
     max_gradient_norm: Float[Array, ""] = real(
-        0.5, "Norm that longer gradients are clipped to.", minimum=0
+        0.5, "Largest norm of a gradient; longer ones are clipped.", minimum=0
     )
     reward_scale: Float[Array, ""] = real(
-        1.0, "Factor that rewards are multiplied by before the agent learns from them."
+        1.0, "Factor on the rewards that the agent learns from."
     )
     num_envs: int = count(64, "Number of environments.")
     rollout_steps: int = count(64, "Steps in each environment per update.")
@@ -90,7 +90,7 @@ class PPO(AbstractAlgorithm[PPOLearner]):
     )
     torso: Torso = choice(
         "auto",
-        "Whether the networks begin with a convolution; 'auto': for images.",
+        "Whether the networks start with a convolution; 'auto' means for images.",
         options=get_args(Torso),
     )
     anneal_learning_rate: bool = flag(
@@ -167,7 +167,7 @@ class PPO(AbstractAlgorithm[PPOLearner]):
 
 
 class _Step(NamedTuple):
-    """What one step of the policy leaves to learn from."""
+    """The record of one step, from which the agent learns."""
 
     observation: PyTree[Array]
     draw: Array
@@ -221,8 +221,8 @@ def _evaluate(
 ) -> tuple[Float[Array, "steps num_envs"], Float[Array, "steps num_envs"]]:
     """The value of every observation, and of the one that followed it.
 
-    At the end of an episode, what followed is the observation that it ended on: if the
-    episode was truncated there, it could have gone on.
+    At the end of an episode, the final observation is the one that followed: a
+    truncated episode could have gone on from there.
     """
 
     def value_of(observations):
@@ -235,8 +235,8 @@ def _evaluate(
         last_observation,
     )
     values = value_of(observations)
-    # The next observation mostly has a value already. What an episode ended on does
-    # not, and counts only if it was truncated.
+    # Most next observations have a value already. Final observations do not, and they
+    # count only if the episode was truncated.
     is_truncated = steps.truncated & ~steps.terminated
     final_values = jax.lax.cond(
         jnp.any(is_truncated),
@@ -256,8 +256,8 @@ def advantages(
 ) -> Float[Array, "steps num_envs"]:
     """Generalized advantage estimates.
 
-    A terminal state has the value zero. A truncated episode has the value that the
-    critic expects of the state it was cut off in; nothing of the next one counts.
+    A terminal state has the value zero. A truncated episode ends with the value that
+    the critic gives to its final observation. Nothing of the next episode counts.
     """
 
     def body(later, inputs):
@@ -274,7 +274,7 @@ def advantages(
 
 
 class _Batch(NamedTuple):
-    """What the losses are made of."""
+    """The data that the losses are computed from."""
 
     observation: PyTree[Array]
     draw: Array
@@ -286,7 +286,7 @@ class _Batch(NamedTuple):
 def _improve(
     ppo: PPO, learner: PPOLearner, batch: _Batch, key: Key[Array, ""]
 ) -> tuple[ActorCritic, PyTree, dict[str, Float[Array, ""]]]:
-    """Several epochs of minibatches on what was collected."""
+    """Several epochs of minibatches on the collected steps."""
     batch = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), batch)
     weights, rest = eqx.partition(learner.agent, eqx.is_inexact_array)
     step_size = ppo.learning_rate
@@ -323,9 +323,10 @@ def _improve(
 def _random_order(key: Key[Array, ""], count: int) -> Int32[Array, " count"]:
     """The numbers `0, 1, ..., count - 1` in random order.
 
-    The low bits of the words to sort are the numbers, and the high bits random. To sort
-    one array takes a tenth of the time of `jax.random.permutation`. Where the random
-    bits of two words agree, the smaller number comes first, which no minibatch notices.
+    The words to sort hold the numbers in their low bits and random bits above. Sorting
+    one array takes a tenth of the time of `jax.random.permutation`. If the random bits
+    of two words agree, the smaller number comes first, which makes no difference to a
+    minibatch.
     """
     low_bits = (count - 1).bit_length()
     if low_bits > 20:
@@ -339,7 +340,7 @@ def _random_order(key: Key[Array, ""], count: int) -> Int32[Array, " count"]:
 def _loss(
     ppo: PPO, agent: ActorCritic, batch: _Batch
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
-    """The loss of a minibatch, and what there is to say about it."""
+    """The loss of a minibatch, and its metrics."""
     distribution = agent.distributions(batch.observation)
     value = agent.values(batch.observation)
     log_prob = distribution.log_prob(jnp.moveaxis(batch.draw, 0, -1))
@@ -370,7 +371,8 @@ def _loss(
 def _explained_variance(
     value: Float[Array, "steps num_envs"], target: Float[Array, "steps num_envs"]
 ) -> Float[Array, ""]:
-    """1 for a perfect critic, 0 for one that knows the mean; 0 without any variance."""
+    """1 for a perfect critic, 0 for one that predicts the mean; 0 if there is no
+    variance."""
     variance = target.var()
     is_known = variance > 0
     share = (target - value).var() / jnp.where(is_known, variance, 1.0)
@@ -382,7 +384,7 @@ def _weights(agent: ActorCritic) -> PyTree:
 
 
 def _optimizer(ppo: PPO) -> optax.GradientTransformation:
-    """Adam's direction; the step size is applied where it is used."""
+    """Adam's direction; `_improve` applies the step size."""
     return optax.chain(
         optax.clip_by_global_norm(ppo.max_gradient_norm),  # pyright: ignore
         optax.scale_by_adam(eps=1e-5),

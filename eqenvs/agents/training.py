@@ -1,12 +1,12 @@
 """Training: the loop around every algorithm's `update`.
 
-Training for `2n` updates equals training for `n`, saving, loading and going on for `n`,
-bit for bit.
+Training for `2n` updates equals training for `n`, saving, loading and continuing for
+another `n`, bit for bit.
 
-Outside of `jax.jit` the loop runs in pieces. Each is a call of one compiled program
-that makes a given number of updates, so that the length of the pieces changes nothing.
-Between them Python shows progress, logs, saves and hears Ctrl-C. Under `jax.jit`,
-`jax.vmap` or `jax.grad` the whole training is a single program.
+Outside `jax.jit`, the loop runs in pieces. Each piece is a call of one compiled program
+that makes a given number of updates, so the length of the pieces does not change the
+result. Between pieces, Python shows progress, logs, saves and handles Ctrl-C. Under
+`jax.jit`, `jax.vmap` or `jax.grad`, the whole training is a single program.
 """
 
 import contextlib
@@ -90,26 +90,26 @@ def train(
     **Arguments:**
 
     - `algorithm`: an algorithm, such as [`eqenvs.agents.PPO`][].
-    - `env`: an environment; or a batch of them, as `equinox.filter_vmap` makes it, to
-        train one agent in all of them, lane `i` of the algorithm in environment `i`.
-    - `key`: a JAX PRNG key, or an integer to make one from by [`eqenvs.random.key`][].
-    - `num_steps`: the number of environment steps in the end, all lanes together, those
-        of `learner` included; rounded up to whole updates.
-    - `target_return`: end early, after the update in which the mean return of the
+    - `env`: an environment, or a batch of them, as `equinox.filter_vmap` makes it, to
+        train one agent in all of them: lane `i` plays in environment `i`.
+    - `key`: a JAX PRNG key, or an integer seed for [`eqenvs.random.key`][].
+    - `num_steps`: the total number of environment steps in all lanes together,
+        including those `learner` has already taken; rounded up to whole updates.
+    - `target_return`: stop early, after the update in which the mean return of the
         lanes' last episodes reaches this number.
-    - `learner`: a learner to go on from, with the same `algorithm`, `env` and `key` as
-        before; by default a new one.
+    - `learner`: a learner to continue with, from the same `algorithm`, `env` and `key`;
+        by default a new one.
     - `progress`: whether to show a progress bar with the return, the steps per second
         and the time left.
-    - `log`: a function that is called with the metrics of every update, a dictionary of
+    - `log`: a function that receives the metrics of every update as a dictionary of
         Python numbers, such as `wandb.log`.
-    - `folder`: a new folder to save the run in: its configuration, metrics and learner.
-        [`eqenvs.agents.load`][] reads it, and [`eqenvs.agents.resume`][] continues it
-        after it was killed.
-    - `checkpoint_seconds`: save the learner every so many seconds. It is saved at the
-        end in any case.
-    - `notes`: what else to write to the folder's `run.json`: names and values that JSON
-        can hold.
+    - `folder`: a new folder in which to save the run: its configuration, metrics and
+        learner. [`eqenvs.agents.load`][] reads it, and [`eqenvs.agents.resume`][]
+        continues a run that was killed.
+    - `checkpoint_seconds`: time between checkpoints, in seconds. The learner is saved
+        at the end in any case.
+    - `notes`: more entries for the folder's `run.json`: names, and values that JSON can
+        hold.
 
     **Returns:**
 
@@ -120,9 +120,9 @@ def train(
     - [`eqenvs.agents.TrainingDiverged`][] if a loss or a weight becomes infinite or
         NaN (not under `jax.jit` or `jax.vmap`).
     - [`eqenvs.agents.TrainingInterrupted`][], a `KeyboardInterrupt`, after Ctrl-C.
-    - `OSError` if `folder` cannot be written, or there is a run in it already.
+    - `OSError` if `folder` cannot be written, or already holds a run.
 
-    The first two hold what was learned before as `trained`.
+    The attribute `trained` of the first two has the result so far.
     """
     if not isinstance(algorithm, AbstractAlgorithm):
         raise TypeError(f"algorithm must be one, such as PPO(); got {algorithm!r}.")
@@ -142,8 +142,8 @@ def train(
         return _train_in_pieces(job, learner, num_updates, target, monitor)
     if learner is not None:
         raise ValueError(
-            "with `folder` a new run begins, which takes no `learner`; "
-            "`resume(folder)` continues a run."
+            "`folder` starts a new run, which takes no `learner`; `resume(folder)` "
+            "continues a run."
         )
     with Recorder(folder) as recorder:
         recorder.create(
@@ -167,22 +167,22 @@ def resume(
     log: Callable[[dict[str, float]], Any] | None = None,
     checkpoint_seconds: float | int = 60,
 ) -> Trained:
-    """Continues a run that ended early, by Ctrl-C, a crash or a kill.
+    """Continues a run that was ended early by Ctrl-C, a crash or a kill.
 
-    On the same machine and with the same versions of everything, the result is the same
+    On the same machine, with the same versions of everything, the result is the same
     bit for bit as if the run had never stopped.
 
     **Arguments:**
 
     - `folder`: the folder that [`eqenvs.agents.train`][] was given.
-    - `num_steps`: the number of environment steps in the end; by default as before.
-        (If the learning rate is annealed, it is zero then.)
+    - `num_steps`: the total number of environment steps; by default as before. (An
+        annealed learning rate reaches zero then.)
     - `progress`, `log`, `checkpoint_seconds`: as for [`eqenvs.agents.train`][].
 
     **Returns:**
 
-    An [`eqenvs.agents.Trained`][], with the metrics of all updates from the first. If
-    the run was finished, this is what it ended with.
+    An [`eqenvs.agents.Trained`][], with the metrics of all updates since the first. A
+    run that had already finished is returned as it is.
 
     **Raises:**
 
@@ -215,7 +215,7 @@ def _as_target(target_return: Any) -> Float[Array, ""] | None:
 
 
 def _is_traced(tree: PyTree) -> bool:
-    """Whether anything is traced, be it only what is computed now."""
+    """Whether anything is traced: these arrays, or a new one."""
     leaves = jax.tree.leaves((tree, jnp.zeros(())))
     return any(isinstance(x, jax.core.Tracer) for x in leaves)
 
@@ -224,8 +224,8 @@ def _refuse_while_traced(**options: Any) -> None:
     for name, value in options.items():
         if value:
             raise ValueError(
-                f"`{name}` works only where training is not inside of `jax.jit`, "
-                "`jax.vmap` or another transformation."
+                f"`{name}` works only outside `jax.jit`, `jax.vmap` and other "
+                "transformations."
             )
 
 
@@ -266,7 +266,7 @@ def _train_at_once(
 # A loop in Python around pieces.
 
 
-# The updates in a piece are at most so many, and take about so long.
+# The largest number of updates in a piece, and about how long a piece should take.
 _MAX_PIECE = 1024
 _PIECE_SECONDS = 0.25
 
@@ -274,7 +274,7 @@ _Metrics = dict[str, np.ndarray]
 
 
 class _Monitor(NamedTuple):
-    """What happens between the pieces."""
+    """What to do between the pieces."""
 
     progress: bool
     log: Callable[[dict[str, float]], Any] | None
@@ -287,7 +287,8 @@ class _Monitor(NamedTuple):
 
 
 class _SoFar(NamedTuple):
-    """How far training is. Replaced as a whole, so that Ctrl-C never hits a half."""
+    """The progress of training. It is replaced as a whole, so that Ctrl-C cannot leave
+    it half updated."""
 
     learner: Any
     metrics: tuple[_Metrics, ...]  # one for each piece
@@ -336,15 +337,15 @@ def _train_in_pieces(
     if status == "diverged":
         message = _message(job, so_far, "diverged", monitor)
         message += (
-            " In the next update a loss or a weight was infinite or NaN. A smaller "
-            "learning rate may help, or a smaller scale of the rewards."
+            " In the next update, a loss or a weight became infinite or NaN. A smaller "
+            "learning rate or smaller rewards may help."
         )
         raise TrainingDiverged(message, _trained(job, so_far), monitor.folder)
     return _trained(job, so_far)
 
 
 class _Pace:
-    """Chooses how many updates to make in a piece from how long the last took."""
+    """Chooses the number of updates in a piece from how long the last piece took."""
 
     def __init__(self):
         self.size = 1
@@ -383,7 +384,7 @@ class _Saver:
 
 
 def _without_last(job: Job, learner: Any, target: Any, piece: Piece) -> Piece:
-    """The same piece without its last update, by making the others again."""
+    """The same piece without its last update: repeats the others."""
     return run_updates(job, learner, target, piece.num_updates - 1, _MAX_PIECE)
 
 
@@ -420,8 +421,8 @@ def _message(job: Job, so_far: _SoFar, what: str, monitor: _Monitor) -> str:
     steps = int(so_far.learner.num_updates) * job.algorithm.steps_per_update
     text = f"{name} {what} after {steps:,} steps. "
     if monitor.folder is not None:
-        return text + f"What it had learned is saved in {monitor.folder}."
-    return text + "What it had learned is the `trained` of this error."
+        return text + f"The result so far is saved in {monitor.folder}."
+    return text + "The result so far is the attribute `trained` of this error."
 
 
 def _trained(job: Job, so_far: _SoFar) -> Trained:

@@ -4,7 +4,7 @@ import os
 import sys
 
 
-# What the extra `cli` installs, as imported.
+# The packages of the extra `cli`, by their import names.
 _PACKAGES = ("matplotlib", "optax", "tqdm", "tyro")
 
 
@@ -14,8 +14,8 @@ def main() -> None:
         _run()
         sys.stdout.flush()
     except BrokenPipeError:
-        # `eqenvs list | head -1` stops reading early. Python flushes the output once
-        # more at exit, which must not fail either.
+        # `eqenvs list | head -1` stops reading early. Python flushes the output again
+        # at exit, which must not fail either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
@@ -57,5 +57,5 @@ def _run() -> None:
         List | Info | Check | Train | Evaluate | Play | Bench,  # pyright: ignore
         prog="eqenvs",
         description="Reinforcement-learning environments for JAX. "
-        "`eqenvs --version` shows which version is installed.",
+        "`eqenvs --version` shows the installed version.",
     ).run()

@@ -1,4 +1,4 @@
-"""Arguments that several commands have."""
+"""Arguments that several commands share."""
 
 import pathlib
 from typing import Annotated
@@ -20,7 +20,7 @@ Ids = Annotated[
 Assignments = Annotated[
     tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE ...", help_behavior_hint="")
 ]
-# Whose default depends on other arguments, and is described in words.
+# Their defaults depend on other arguments, and are described in words.
 OptionalInt = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="")]
 OptionalFloat = Annotated[
     float | None, tyro.conf.arg(metavar="FLOAT", help_behavior_hint="")

@@ -1,6 +1,6 @@
-"""Clocks, and the programs that are timed: whole rollouts with random actions.
+"""Clocks, and the programs to time: whole rollouts with random actions.
 
-`benchmarks/` times other libraries by the same clocks.
+`benchmarks/` times other libraries with the same clocks.
 """
 
 import importlib.metadata
@@ -25,12 +25,12 @@ from ..random import key as fast_key
 
 # --- Clocks ---------------------------------------------------------------------------
 
-# A measurement takes at least so many seconds.
+# The shortest measurement, in seconds.
 SECONDS = 0.02
 
 
 def compile_time(function: Callable, *args: Any) -> tuple[float, Any]:
-    """Seconds to trace and compile with nothing cached, and the compiled function."""
+    """Seconds to trace and compile with empty caches, and the compiled function."""
     jax.clear_caches()
     eqx.clear_caches()
     start = time.perf_counter()
@@ -39,14 +39,15 @@ def compile_time(function: Callable, *args: Any) -> tuple[float, Any]:
 
 
 def seconds(function: Callable[[], Any]) -> float:
-    """How long one call takes, until its result is there."""
+    """Seconds for one call, until its result is ready."""
     start = time.perf_counter()
     jax.block_until_ready(function())
     return time.perf_counter() - start
 
 
 def calls_needed(function: Callable[[], Any]) -> int:
-    """How many calls in a row take long enough to be timed, found by one or two."""
+    """The number of calls in a row that take long enough to be timed, estimated from
+    one or two."""
     first = seconds(function)  # The first call is slower than the others.
     return 1 if first > 10 * SECONDS else max(1, round(SECONDS / seconds(function)))
 
@@ -54,7 +55,7 @@ def calls_needed(function: Callable[[], Any]) -> int:
 def interleaved(
     functions: dict[str, Callable[[], Any]], repeats: int
 ) -> dict[str, list[float]]:
-    """Seconds of every call of each function, in turns."""
+    """Seconds for every call of each function, taking turns."""
     turns = [
         {name: seconds(function) for name, function in functions.items()}
         for _ in range(repeats)
@@ -65,7 +66,7 @@ def interleaved(
 def warm_and_interleaved(
     functions: dict[str, Callable[[], Any]], repeats: int
 ) -> dict[str, list[float]]:
-    """Likewise, after one call of each function that does not count."""
+    """Like `interleaved`, after one call of each function that does not count."""
     return {
         name: times[1:] for name, times in interleaved(functions, repeats + 1).items()
     }
@@ -74,7 +75,8 @@ def warm_and_interleaved(
 def rollout_times(
     programs: dict[str, Callable[[], Any]], repeats: int
 ) -> dict[str, list[float]]:
-    """Seconds of one call of each program, in turns; of several in a row if short."""
+    """Seconds for one call of each program, taking turns. Short calls are averaged over
+    several in a row."""
     calls = {name: calls_needed(program) for name, program in programs.items()}
 
     def turn(name: str) -> Callable[[], None]:
@@ -91,7 +93,7 @@ def rollout_times(
 def steps_by_calls(
     step: Callable[[Any], Any], state: Any, num_calls: int
 ) -> Callable[[], Any]:
-    """Makes a function that calls `step` from Python so many times."""
+    """Makes a function that calls `step` from Python `num_calls` times."""
 
     def play() -> Any:
         current = state
@@ -108,8 +110,8 @@ def steps_by_calls(
 def total(*values: Any) -> jax.Array:
     """The sum of all numbers in some arrays.
 
-    Booleans are added up as bytes. As they are, XLA would write a `float32` for each of
-    them to memory first.
+    Booleans are added up as bytes; otherwise, XLA would first write a `float32` to
+    memory for each of them.
     """
 
     def sum_of(x):
@@ -120,7 +122,7 @@ def total(*values: Any) -> jax.Array:
 
 
 def as_float32(observation: Any) -> Any:
-    """An observation that is converted as for a network."""
+    """An observation, converted as for a network."""
     return jax.tree.map(lambda x: x.astype(jnp.float32), observation)
 
 
@@ -128,10 +130,10 @@ def as_float32(observation: Any) -> Any:
 class Use:
     """How a rollout uses observations.
 
-    - `digest(observation, actions)`: what is added up, besides rewards, so that a
-        compiler can leave nothing out.
-    - `policy(observations)`: the actions of all lanes; `None` to play actions that were
-        drawn beforehand.
+    - `digest(observation, actions)`: what is added up besides the rewards, so that the
+        compiler cannot leave anything out.
+    - `policy(observations)`: the actions of all lanes; `None` to play actions drawn
+        beforehand.
     """
 
     digest: Callable[[Any, Any], Any]
@@ -151,9 +153,9 @@ class Loop:
     """One way of playing many environments at once.
 
     The carry is the tuple `(key, lanes, total)`. Every leaf of `lanes` has a leading
-    axis of environments; `total` adds up digests and rewards.
+    axis of environments; `total` is the sum of digests and rewards.
 
-    - `start(key) -> carry`: begins an episode in every lane.
+    - `start(key) -> carry`: starts an episode in every lane.
     - `advance(carry, actions) -> carry`: steps every lane.
     """
 
@@ -200,7 +202,7 @@ def vmap_loop(
     num_envs: int,
     use: Use = KEPT,
 ) -> Loop:
-    """`jax.vmap` of a reset and a step, as users of gymnax write it."""
+    """`jax.vmap` of a reset and a step, as gymnax users write it."""
 
     def start(key):
         reset_key, key = jr.split(key)
@@ -227,10 +229,8 @@ def draw_actions(env: AbstractEnvironment, count: int) -> Any:
 
 
 def arrange(actions: Any, num_steps: int, num_envs: int) -> Any:
-    """Drawn actions, with leading axes of steps and environments.
-
-    They begin again from the first where there are not enough.
-    """
+    """Drawn actions, with leading axes of steps and environments; repeated if there are
+    too few."""
 
     def leaf(x):
         return jnp.asarray(np.resize(x, (num_steps, num_envs, *x.shape[1:])))
@@ -253,7 +253,7 @@ def loop_of(way: str, env: AbstractEnvironment, num_envs: int, use: Use = KEPT) 
 
 
 def new_key(way: str) -> Any:
-    """A key of the implementation that goes with a way."""
+    """A key of the implementation that belongs to a way."""
     return fast_key(1) if way == "fast" else jr.key(1)
 
 
@@ -270,7 +270,7 @@ def calls_of(env: AbstractEnvironment, num_calls: int) -> Callable[[], Any]:
 
 
 def machine() -> dict[str, Any]:
-    """The processor, its cores, the memory, the operating system, JAX's device."""
+    """The processor, its cores, the memory, the operating system and JAX's device."""
     return {
         "cpu": _cpu_model(),
         "cores": len(os.sched_getaffinity(0))
@@ -286,7 +286,7 @@ def machine() -> dict[str, Any]:
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
-    """Of Python, and of those packages that are installed."""
+    """The versions of Python and of the installed packages."""
     found = {"python": platform.python_version()}
     for package in packages:
         try:
@@ -297,7 +297,7 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
 
 
 def _cpu_model() -> str:
-    """The processor's name, as exactly as the system tells it."""
+    """The processor's name, as precisely as the system reports it."""
     info = pathlib.Path("/proc/cpuinfo")
     if info.is_file():
         for line in info.read_text().splitlines():
@@ -307,7 +307,7 @@ def _cpu_model() -> str:
 
 
 def _memory_bytes() -> int | None:
-    """The size of the memory, where the system tells it."""
+    """The size of the memory, if the system reports it."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):

@@ -1,4 +1,4 @@
-"""What `eqenvs train` and `eqenvs evaluate` have in common."""
+"""The report of `eqenvs train` and `eqenvs evaluate`."""
 
 from typing import Any
 

@@ -22,26 +22,26 @@ Whole rollouts with random actions, in millions of steps per second:
   vmap     jax.vmap(env.step)
   vector   VectorEnvironment
   fast     VectorEnvironment with keys of eqenvs.random.key
-and besides:
+and:
   compile  seconds to trace and compile the rollout of VectorEnvironment
-  call     microseconds of one call of env.step from Python, compiled before
+  call     microseconds for one call of the compiled env.step from Python
 """
 
 
 @dataclass
 class Bench:
-    """Measure how fast environments are on this machine."""
+    """Measure the speed of environments on this machine."""
 
     ids: Ids = ()
-    """Which environments, such as CartPole-v1; by default all."""
+    """Environments to measure, such as CartPole-v1; by default, all of them."""
     output: pathlib.Path = pathlib.Path("runs/bench")
-    """Folder for results.json. An earlier one is replaced."""
+    """Folder for results.json. An existing file is replaced."""
     num_envs: int = 2_000
     """Number of environments to play at once."""
     num_steps: int = 500
-    """Steps in each of them."""
+    """Number of steps in each of them."""
     repeats: int = 5
-    """Number of measurements; results are medians."""
+    """Number of measurements. The results are medians."""
 
     def run(self) -> None:
         for name in ("num_envs", "num_steps", "repeats"):
@@ -66,7 +66,7 @@ class Bench:
             except OSError as error:
                 if self.ids:
                     raise
-                print(f"{id:26} left out: {str(error).partition('. ')[0]}.")
+                print(f"{id:26} skipped: {str(error).partition('. ')[0]}.")
                 continue
             found = self.measure(env)
             results["environments"][id] = found

@@ -15,14 +15,15 @@ from ..testing import CHECKS, EnvironmentCheckError, find_problems, Probe
 
 @dataclass
 class Check:
-    """Check that an environment keeps the contract; exits with 1 if it does not."""
+    """Check that an environment keeps the contract. The exit status is 1 if it does
+    not."""
 
     environment: Annotated[str, tyro.conf.Positional]
-    """What to check: module:Class, where the class needs no arguments, or
-    module:function, which returns an environment, or an id such as CartPole-v1."""
+    """What to check: an id such as CartPole-v1; module:Class, if the class needs no
+    arguments; or module:function, which returns an environment."""
 
     seed: int = 0
-    """Seed of the steps that are played."""
+    """Seed for the steps that are played."""
 
     def run(self) -> None:
         env = _environment(self.environment)
@@ -31,14 +32,14 @@ class Check:
         if problems:
             print(EnvironmentCheckError(name, problems, skipped))
             sys.exit(1)
-        print(f"{name} keeps the contract: {len(CHECKS)} checks found nothing wrong.")
+        print(f"{name} keeps the contract: all {len(CHECKS)} checks passed.")
 
 
 def _environment(path: str) -> AbstractEnvironment:
     module, colon, name = path.partition(":")
     if not colon:
         return make(path)
-    # A module beside the reader, as `python -m` would find it.
+    # A module in the current folder, as `python -m` would find it.
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:

@@ -12,14 +12,14 @@ from ._report import report
 
 @dataclass
 class Evaluate:
-    """Play episodes with an agent that `eqenvs train` saved."""
+    """Evaluate an agent that `eqenvs train` saved."""
 
     folder: Annotated[pathlib.Path, tyro.conf.Positional]
     """The folder of the run, such as runs/CartPole-v1-seed0."""
     num_episodes: int = 100
-    """Number of episodes."""
+    """Number of episodes to play."""
     seed: int = 1
-    """Seed of the random numbers."""
+    """Seed for the random numbers."""
 
     def run(self) -> None:
         from ..agents import load

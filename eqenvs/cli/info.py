@@ -12,7 +12,7 @@ class Info:
     """Describe an environment: observations, actions, rewards and parameters."""
 
     id: Id
-    """Which environment, such as CartPole-v1."""
+    """The environment, such as CartPole-v1."""
 
     def run(self) -> None:
         cls = spec(self.id).factory

@@ -14,23 +14,23 @@ from .train import parse
 
 @dataclass
 class Play:
-    """Play an environment by hand, in a page in your browser."""
+    """Play an environment by hand, on a page in your browser."""
 
     id: OptionalId = None
-    """Which environment, such as CartPole-v1, or one of your own, as
-    mymodule:MyEnvironment. With --agent, by default that of the agent."""
+    """The environment, such as CartPole-v1, or one of your own, as
+    mymodule:MyEnvironment. With --agent, the default is the agent's environment."""
     agent: OptionalFolder = None
     """The folder of a run, such as runs/CartPole-v1-seed0, whose agent can take over.
-    The environment is then the one it was trained in."""
+    You then play in the environment it was trained in."""
     parameters: Assignments = ()
     """Parameters of the environment, such as gravity=3.7 pole_mass=0.2. `eqenvs info`
     lists them."""
     seed: int = 0
-    """Seed of the random numbers."""
+    """Seed for the random numbers."""
     port: int = 0
-    """The port to listen on; 0 for any that is free."""
+    """Port to listen on; 0 for any free port."""
     browser: bool = True
-    """Whether to open the page in a browser."""
+    """Open the page in a browser."""
 
     def run(self) -> None:
         try:
@@ -54,7 +54,9 @@ class Play:
         if self.agent is None:
             if self.id is None:
                 print(
-                    "eqenvs: play which environment? See: eqenvs list", file=sys.stderr
+                    "eqenvs: which environment should be played? `eqenvs list` shows "
+                    "them all.",
+                    file=sys.stderr,
                 )
                 sys.exit(2)
             facts = find(self.id)
@@ -67,7 +69,7 @@ class Play:
         if self.id is not None and self.id != id:
             raise ValueError(
                 f"the agent in {self.agent} was trained in {id}, not in {self.id}. "
-                "Leave out the environment, or name that one."
+                f"Leave out {self.id}, or write {id} instead."
             )
         for name, value in parameters.items():
             env = changed(env, path_of(env, name), value)
@@ -79,7 +81,7 @@ class Play:
 
 
 def find(id: str) -> EnvironmentSpec:
-    """What is known of an environment that has an id, or is `module:Class`."""
+    """The facts about an environment, given its id or `module:Class`."""
     if id in registered() or id.count(":") != 1:
         return spec(id)
     return EnvironmentSpec(id=id, entry_point=id)
@@ -96,7 +98,7 @@ def make(facts: EnvironmentSpec, parameters: dict[str, Any]) -> Any:
 
 
 def path_of(env: Any, name: str) -> list[str]:
-    """Where a parameter is in an environment, or in those that it wraps."""
+    """The path to a parameter of an environment, or of one that it wraps."""
     path, allowed, inside = [], [], env
     while inside is not None:
         described = described_fields(type(inside))

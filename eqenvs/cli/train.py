@@ -27,38 +27,38 @@ class Train:
     """Train an agent with PPO, and save it with its learning curve."""
 
     id: OptionalId = None
-    """Which environment, such as CartPole-v1."""
+    """The environment, such as CartPole-v1."""
     resume: OptionalFolder = None
-    """Go on with the run in this folder, which ended early, instead of a new one. It
-    ends as if it had not."""
+    """Instead of starting a new run, continue the one in this folder, which ended
+    early."""
     parameters: Assignments = ()
     """Parameters of the environment, such as gravity=3.7 pole_mass=0.2. `eqenvs info`
     lists them."""
     num_steps: OptionalInt = None
-    """Steps to take in all environments together; by default 1,000,000, or what is
-    known to be enough for this environment."""
+    """Number of steps in all environments together. The default is 1,000,000, or a
+    number known to be enough for this environment."""
     seed: int = 0
-    """Seed of the random numbers."""
+    """Seed for the random numbers."""
     learning_rate: OptionalFloat = None
-    """Initial step size. This and the next two are by default what is known to work
-    for this environment, or else the defaults of PPO."""
+    """Initial step size. For this option and the next two, the defaults are values
+    known to work for this environment, or else those of PPO."""
     discount: OptionalFloat = None
     """Discount factor."""
     num_envs: OptionalInt = None
     """Number of environments to play at once."""
     num_episodes: int = 100
-    """Number of episodes to evaluate the agent on at the end."""
+    """Number of episodes in the final evaluation."""
     checkpoint_seconds: float = 60.0
-    """Save the agent every so many seconds."""
+    """Time between checkpoints, in seconds."""
     output: pathlib.Path = pathlib.Path("runs")
-    """Folder to save the run in, in a new folder of its own."""
+    """Parent folder. The run gets a new folder inside it."""
 
     def run(self) -> None:
         from ..agents import load, TrainingDiverged, TrainingInterrupted
         from ..agents.checkpoint import annotate
         from ..agents.plot import plot_learning_curve
 
-        # Whatever can go wrong should do so before the training.
+        # Errors should come before the training, not after it.
         check_count("num_episodes", self.num_episodes)
         start = time.perf_counter()
         try:
@@ -66,7 +66,10 @@ class Train:
         except TrainingInterrupted as error:
             print(f"eqenvs: {error}", file=sys.stderr)
             if error.folder is not None:
-                print(f"Go on: eqenvs train --resume {error.folder}", file=sys.stderr)
+                print(
+                    f"To continue: eqenvs train --resume {error.folder}",
+                    file=sys.stderr,
+                )
             sys.exit(130)
         except TrainingDiverged as error:
             sys.exit(f"eqenvs: {error}")
@@ -90,7 +93,11 @@ class Train:
         from ..agents import PPO
 
         if self.id is None:
-            print("eqenvs: train which environment? See: eqenvs list", file=sys.stderr)
+            print(
+                "eqenvs: which environment should be trained in? `eqenvs list` shows "
+                "them all.",
+                file=sys.stderr,
+            )
             sys.exit(2)
         env = make(self.id, **parse(self.parameters))
         settings: dict[str, Any] = {"num_steps": 1_000_000}
@@ -128,8 +135,8 @@ class Train:
         for name in given:
             if getattr(self, name) not in (None, ()):
                 raise ValueError(
-                    f"with --resume, the {name} is that of the run; "
-                    f"got {getattr(self, name)!r}."
+                    f"--resume keeps the {name} of the run, so it cannot be given; got "
+                    f"{getattr(self, name)!r}."
                 )
         resume(
             folder,
@@ -141,7 +148,7 @@ class Train:
 
 
 def parse(assignments: Sequence[str]) -> dict[str, Any]:
-    """Reads `name=value`: JSON where it is JSON, and otherwise a string."""
+    """Reads `name=value`. A value that is not JSON is a string."""
     parsed: dict[str, Any] = {}
     for assignment in assignments:
         name, equals, value = assignment.partition("=")

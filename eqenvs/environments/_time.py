@@ -10,7 +10,7 @@ NO_LIMIT = 2**31 - 1
 def fraction(steps: Int32[Array, ""], total: Int32[Array, ""]) -> Float[Array, ""]:
     """`steps / total`.
 
-    A compiler that knows `total` divides by it by multiplying with its reciprocal. This
-    always does, so the result does not depend on what the compiler knows.
+    If the compiler knows `total`, it multiplies by the reciprocal instead of dividing.
+    This always does, so the result does not depend on what the compiler knows.
     """
     return steps.astype(float) * (1 / total.astype(float))

@@ -1,6 +1,6 @@
 """Tools for testing environments.
 
-[`eqenvs.testing.check_environment`][] says everything that is wrong with an
+[`eqenvs.testing.check_environment`][] lists everything that is wrong with an
 environment. `eqenvs.testing.strategies` has Hypothesis strategies, and needs the extra
 `testing`: `pip install "eqenvs[testing]"`.
 """

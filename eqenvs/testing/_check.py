@@ -1,5 +1,4 @@
-"""The checks that an environment keeps the contract, and the report of those that
-fail."""
+"""Checks that an environment keeps the contract, and the report of those that fail."""
 
 import dataclasses
 import io
@@ -25,8 +24,8 @@ from ._probe import difference, Probe, struct, trace, Walk, walk
 class Problem(NamedTuple):
     """Something that is wrong with an environment.
 
-    - `check`: the name of the check that found it: one of `CHECKS`.
-    - `message`: what it found, as a sentence.
+    - `check`: the name of the check that found it, one of `CHECKS`.
+    - `message`: the finding, as a sentence.
     """
 
     check: str
@@ -37,7 +36,7 @@ class EnvironmentCheckError(AssertionError):
     """An environment does not keep the contract.
 
     - `problems`: everything that is wrong with it.
-    - `skipped`: the checks that could not run because of that.
+    - `skipped`: the checks that could not run because of these problems.
     """
 
     def __init__(self, name: str, problems: list[Problem], skipped: list[str]):
@@ -46,13 +45,13 @@ class EnvironmentCheckError(AssertionError):
         lines = [f"{name} does not keep the contract of an environment:"]
         lines += [f"- {problem.check}: {problem.message}" for problem in problems]
         if skipped:
-            lines.append(f"Not checked because of that: {', '.join(skipped)}.")
+            lines.append(f"Not checked as a result: {', '.join(skipped)}.")
         super().__init__("\n".join(lines))
 
 
 def check_environment(env: AbstractEnvironment, *, key: Any = 0) -> None:
-    """Checks that an environment keeps the contract, by looking at its code and playing
-    it for a few steps.
+    """Checks that an environment keeps the contract: traces its code, and plays it for
+    a few steps.
 
     ```python
     def test_my_environment():
@@ -62,12 +61,12 @@ def check_environment(env: AbstractEnvironment, *, key: Any = 0) -> None:
     **Arguments:**
 
     - `env`: the environment.
-    - `key`: a JAX PRNG key, or a seed, for the steps that are played.
+    - `key`: a JAX PRNG key or a seed for the steps that are played.
 
     **Raises:**
 
     `EnvironmentCheckError` with a list of everything that is wrong; `TypeError` if
-    `env` is no environment.
+    `env` is not an environment.
     """
     problems, skipped = find_problems(Probe(env, key))
     if problems:
@@ -82,7 +81,7 @@ def find_problems(
     **Arguments:**
 
     - `probe`: the environment, as `Probe(env)`.
-    - `checks`: the names of the checks to run; by default all of `CHECKS`.
+    - `checks`: the names of the checks to run; by default, all of `CHECKS`.
 
     **Returns:**
 
@@ -108,15 +107,15 @@ def find_problems(
 class Check(NamedTuple):
     """One check.
 
-    - `function`: what finds the problems: it yields one sentence for each.
-    - `after`: the names of the checks without which it makes no sense.
+    - `function`: finds the problems, and yields a sentence for each.
+    - `after`: the names of the checks that must pass first.
     """
 
     function: Callable[[Probe], Iterator[str]]
     after: tuple[str, ...]
 
     def problems(self, probe: Probe) -> list[str]:
-        """What is wrong, as sentences."""
+        """The problems, as sentences."""
         found: list[str] = []
         try:
             found.extend(self.function(probe))
@@ -137,7 +136,7 @@ def _check(*after: str) -> Callable[[Any], Any]:
 
 
 def _in_short(error: BaseException) -> str:
-    """An exception in one line."""
+    """An exception, on one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     # JAX explains its errors at length.
     text = " ".join(lines[:3])
@@ -146,7 +145,7 @@ def _in_short(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}"
 
 
-# The pieces that an author writes, as far as they can be told without running them.
+# The author's functions, checked without running them.
 
 
 @_check()
@@ -155,16 +154,16 @@ def _fields(probe: Probe) -> Iterator[str]:
     for path, leaf in jtu.tree_leaves_with_path(probe.env):
         if not eqx.is_array(leaf):
             yield (
-                f"`{jtu.keystr(path)[1:]}` is {leaf!r} and no array. Numbers are made "
-                "arrays by the functions of `eqenvs.fields`; what decides a shape or "
-                "chooses between pieces of code is a static field."
+                f"`{jtu.keystr(path)[1:]}` is {leaf!r}, which is not an array. The "
+                "functions of `eqenvs.fields` turn numbers into arrays; a field that "
+                "decides a shape or chooses between pieces of code must be static."
             )
     for field in dataclasses.fields(probe.env):
         value = getattr(probe.env, field.name)
         if field.metadata.get("static", False) and isinstance(value, float):
             yield (
-                f"`{field.name}` is a real number in a static field: every value of it "
-                "compiles again. `eqenvs.fields.real` makes an array of it."
+                f"`{field.name}` is a real number in a static field, so every new "
+                "value recompiles. `eqenvs.fields.real` makes it an array."
             )
 
 
@@ -176,16 +175,16 @@ def _sample(space: AbstractSpace, key: Any) -> Any:
 
 @_check()
 def _spaces(probe: Probe) -> Iterator[str]:
-    """Both spaces are spaces, whose samples lie in them."""
+    """Both spaces are spaces, and contain their own samples."""
     for name in ("action_space", "observation_space"):
         space = getattr(probe.env, name)
         if not isinstance(space, AbstractSpace):
-            yield f"`{name}` must be a space of `eqenvs.spaces`; it is {space!r}."
+            yield f"`{name}` must be a space from `eqenvs.spaces`; it is {space!r}."
             continue
         sample, is_inside = _sample(space, probe.sub_key(0))
         space.check(sample, f"a sample of `{name}`")
         if not is_inside:
-            yield f"a sample of `{name}`, {space}, does not lie in it: {sample}."
+            yield f"`{name}`, {space}, does not contain its own sample {sample}."
 
 
 @_check()
@@ -206,7 +205,10 @@ def _initial_state(probe: Probe) -> Iterator[str]:
         return
     for path, leaf in jtu.tree_leaves_with_path(state):
         if not isinstance(leaf, jax.ShapeDtypeStruct):
-            yield f"`{jtu.keystr(path)[1:]}` of the state is {leaf!r} and no array."
+            yield (
+                f"`{jtu.keystr(path)[1:]}` of the state is {leaf!r}, which is not an "
+                "array."
+            )
     if isinstance(time, jax.ShapeDtypeStruct) and (
         time.shape != () or time.dtype != jnp.int32
     ):
@@ -218,7 +220,7 @@ def _initial_state(probe: Probe) -> Iterator[str]:
 
 @_check("spaces", "initial state")
 def _observation(probe: Probe) -> Iterator[str]:
-    """What `observe` returns has the structure of the observation space."""
+    """Observations have the structure of the observation space."""
     env = probe.env
     observation = eqx.filter_eval_shape(
         lambda key: env.observe(env.initial_state(key)), jr.key(0)
@@ -243,13 +245,13 @@ def _unlike(given: Any, expected: Any, name: str, space: str) -> Iterator[str]:
             yield f"{where} must be an array; it is {x!r}."
         elif x.shape != y.shape or x.dtype != y.dtype:
             yield (
-                f"{where} must be {y.dtype} of shape {y.shape}, as {space} has it; it "
-                f"is {x.dtype} of shape {x.shape}."
+                f"{where} must be {y.dtype} of shape {y.shape}, like {space}; it is "
+                f"{x.dtype} of shape {x.shape}."
             )
 
 
 def _transition_struct(probe: Probe) -> tuple[Any, Any]:
-    """A state, and what `transition` makes of it, as shapes and dtypes."""
+    """A state and the transition from it, as shapes and dtypes."""
     env = probe.env
     key = jr.key(0)
     state = jax.eval_shape(env.initial_state, key)
@@ -267,7 +269,7 @@ def _transition_struct(probe: Probe) -> tuple[Any, Any]:
 
 @_check("spaces", "initial state")
 def _transition(probe: Probe) -> Iterator[str]:
-    """`transition` returns a state like the one before."""
+    """`transition` returns a state like the previous one."""
     state, result = _transition_struct(probe)
     if not isinstance(result, tuple) or not 2 <= len(result) <= 4:
         yield (
@@ -281,7 +283,7 @@ def _transition(probe: Probe) -> Iterator[str]:
             f"returned a {type(result[0]).__name__}."
         )
         return
-    yield from _unlike(result[0], state, "the next state", "the state before")
+    yield from _unlike(result[0], state, "the next state", "the previous state")
 
 
 @_check("transition")
@@ -313,7 +315,7 @@ def _info(probe: Probe) -> Iterator[str]:
         yield f"the info of a transition must be a dictionary; it is {info!r}."
         return
     if "final_observation" in info:
-        yield "`info` must not have the entry 'final_observation', which `step` writes."
+        yield "`info` must not have the entry 'final_observation', which `step` adds."
     for path, leaf in jtu.tree_leaves_with_path(info):
         is_number = isinstance(leaf, jax.ShapeDtypeStruct | bool | int | float)
         if not is_number:
@@ -322,7 +324,7 @@ def _info(probe: Probe) -> Iterator[str]:
 
 @_check("observation", "transition", "reward", "info")
 def _weak_types(probe: Probe) -> Iterator[str]:
-    """No dtype depends on what it is combined with later."""
+    """Every array has a definite dtype."""
     env = probe.env
     state, (_, *rest) = _transition_struct(probe)
     parts = {
@@ -333,8 +335,8 @@ def _weak_types(probe: Probe) -> Iterator[str]:
         for path, leaf in jtu.tree_leaves_with_path(part):
             if getattr(leaf, "weak_type", True):
                 yield (
-                    f"{name}{jtu.keystr(path)} is weakly typed, as a Python number is: "
-                    "`jnp.where(x, 1.0, 0.0)`, for example. Give it a dtype."
+                    f"{name}{jtu.keystr(path)} is weakly typed, like a Python number: "
+                    "it may come from `jnp.where(x, 1.0, 0.0)`. Give it a dtype."
                 )
 
 
@@ -354,7 +356,7 @@ def _promotion(probe: Probe) -> Iterator[str]:
 
 @_check("observation", "transition", "reward", "info")
 def _precision(probe: Probe) -> Iterator[str]:
-    """All of this holds with 32-bit and with 64-bit numbers."""
+    """All of this also holds in the other precision."""
     is_64 = jnp.result_type(float) == jnp.float64
     words = "32-bit" if is_64 else "64-bit"
     with jax.enable_x64(not is_64):
@@ -376,14 +378,14 @@ def _hidden_state(probe: Probe) -> Iterator[str]:
     for name, first in probe.traced.items():
         if _text(first) != _text(again[name]):
             yield (
-                f"`{name}` is another program each time it is traced: it reads or "
-                "writes something outside of its arguments, such as `numpy.random`, "
-                "the time or an attribute."
+                f"`{name}` becomes a different program each time it is traced: it "
+                "reads or writes something besides its arguments, such as "
+                "`numpy.random`, the clock or an attribute."
             )
 
 
 def _text(expression: Any) -> str:
-    """A JAX expression as text, with the numbers that it closes over, and without the
+    """A JAX expression as text, with the constants that it closes over, and without the
     addresses of Python objects."""
     numbers = [
         np.asarray(jr.key_data(x) if _is_key(x) else x).tobytes().hex()
@@ -398,19 +400,19 @@ def _is_key(x: Any) -> bool:
 
 @_check("hidden state")
 def _leaks(probe: Probe) -> Iterator[str]:
-    """Nothing that is being traced outlives the tracing."""
+    """No traced value outlives the trace."""
     with jax.checking_leaks():
         try:
             trace(probe.env)
         except Exception as error:
             if "leak" not in str(error).lower():
                 raise
-            yield f"a value that was being traced was kept: {_in_short(error)}"
+            yield f"a traced value was kept: {_in_short(error)}"
 
 
 @_check("hidden state")
 def _own_keys(probe: Probe) -> Iterator[str]:
-    """All randomness comes from the key that is given."""
+    """All randomness comes from the given key."""
     for name, expression in probe.traced.items():
         jaxpr = expression.jaxpr
         needed, _ = partial_eval.dce_jaxpr(jaxpr, [True] * len(jaxpr.outvars))
@@ -419,8 +421,8 @@ def _own_keys(probe: Probe) -> Iterator[str]:
         keeps = any(_is_key(v.aval) and id(v) in used for v in needed.constvars)
         if makes or keeps:
             yield (
-                f"`{name}` makes a key of its own, so that it draws the same numbers "
-                "every time. Draw from `key`."
+                f"`{name}` makes a key of its own, so it draws the same numbers every "
+                "time. Draw from `key`."
             )
 
 
@@ -437,7 +439,7 @@ def _primitives(jaxpr: Any) -> set[str]:
     return names
 
 
-# What happens when it is played.
+# The environment at play.
 
 
 @_check("fields", "observation", "transition", "reward", "info", "hidden state")
@@ -480,14 +482,14 @@ def _structure(probe: Probe) -> Iterator[str]:
 
 @_check("runs")
 def _actions(probe: Probe) -> Iterator[str]:
-    """Sampled actions lie in the action space."""
+    """The action space contains its samples."""
     if not probe.walk[1].actions_inside.all():
-        yield f"actions that {probe.env.action_space} sampled do not lie in it."
+        yield f"{probe.env.action_space} does not contain all of its own samples."
 
 
 @_check("runs")
 def _observations(probe: Probe) -> Iterator[str]:
-    """Observations lie in the observation space."""
+    """The observation space contains the observations."""
     env, seen = probe.env, probe.walk[1]
     if not seen.observations_inside.all():
         outside = np.argwhere(~np.asarray(seen.observations_inside))[0]
@@ -497,8 +499,8 @@ def _observations(probe: Probe) -> Iterator[str]:
             for tree in (seen.observations, final)
         )
         yield (
-            f"observations lie outside of {env.observation_space}: {observation} or "
-            f"{after}, for example."
+            f"some observations are outside {env.observation_space}, such as "
+            f"{observation} or {after}."
         )
     pairs = zip(
         jax.tree.leaves(seen.observations),
@@ -517,7 +519,7 @@ def _observations(probe: Probe) -> Iterator[str]:
 
 @_check("runs")
 def _numbers(probe: Probe) -> Iterator[str]:
-    """Rewards and observations are numbers."""
+    """Rewards and observations are never NaN."""
     seen = probe.walk[1]
     for name, tree in (
         ("rewards", seen.step.reward),
@@ -530,7 +532,7 @@ def _numbers(probe: Probe) -> Iterator[str]:
 
 @_check("runs")
 def _clock(probe: Probe) -> Iterator[str]:
-    """`time` is 0 where an episode begins, and grows by 1."""
+    """`time` starts at 0 and grows by 1."""
     if (start := int(probe.reset[1].time)) != 0:
         yield f"`time` must be 0 in the state that `reset` returns; it is {start}."
     step = probe.walk[1].step
@@ -538,7 +540,7 @@ def _clock(probe: Probe) -> Iterator[str]:
     ended = np.asarray(step.terminated | step.truncated)
     before = np.concatenate([np.full_like(time[:1], start), time[:-1]])
     if not np.all(time[ended] == 0):
-        yield "`time` must be 0 in a state that `next_initial_state` returns."
+        yield "`time` must be 0 in the states that `next_initial_state` returns."
     elif not np.all((time == before + 1)[~ended]):
         yield "`transition` must add 1 to `time`."
 
@@ -554,13 +556,13 @@ def _time_limit(probe: Probe) -> Iterator[str]:
         time += 1
         if not np.array_equal(truncated[t], time >= probe.time_limit):
             yield (
-                f"with a time limit of {probe.time_limit} steps, truncated="
-                f"{truncated[t]} where the episodes have taken {time} steps."
+                f"with a time limit of {probe.time_limit} steps, `truncated` is "
+                f"{truncated[t]} after {time} steps."
             )
             return
         time[ended[t]] = 0
         if not np.array_equal(step.state.time[t], time):
-            yield f"`time` is {step.state.time[t]} where it should be {time}."
+            yield f"`time` is {step.state.time[t]} and should be {time}."
             return
 
 
@@ -575,21 +577,20 @@ def _observe(probe: Probe) -> Iterator[str]:
         yield f"two observations of the same state differ: {found}."
     elif found := difference(first, step.observation, exact=False):
         yield (
-            "the observation of a step is not the one of the state that it returns: "
-            f"{found}."
+            f"the observation of a step is not that of the state it returns: {found}."
         )
 
 
 @_check("observe")
 def _automatic_reset(probe: Probe) -> Iterator[str]:
-    """`step` goes on with the next episode where one ended."""
+    """When an episode has ended, `step` starts the next one."""
     seen: Walk = probe.walk[1]
     step = seen.step
     if found := difference(
         jax.tree.map(lambda x: x[:-1], step.observation),
         jax.tree.map(lambda x: x[1:], seen.observations),
     ):
-        yield f"a step does not go on from where the last one ended: {found}."
+        yield f"a step does not continue from the end of the previous one: {found}."
     same = ~np.asarray(step.terminated | step.truncated)
     final = step.info["final_observation"]
     found = difference(
@@ -603,7 +604,7 @@ def _automatic_reset(probe: Probe) -> Iterator[str]:
 
 @_check("clock", "automatic reset")
 def _final_observation(probe: Probe) -> Iterator[str]:
-    """`step` returns what `transition` and `observe` do, one after the other."""
+    """`step` returns what `transition` followed by `observe` returns."""
     env = eqx.tree_at(lambda env: env.max_steps, probe.short, jnp.int32(1))
     _, state = env.reset(probe.sub_key(0))
     step = env.step(probe.sub_key(2), state, probe.action)
@@ -620,14 +621,14 @@ def _final_observation(probe: Probe) -> Iterator[str]:
         ("final observation", "reward", "terminated"), got, expected, strict=True
     ):
         if found := difference(x, y, exact=False):
-            yield f"`step` and `transition` give another {name}: {found}."
+            yield f"`step` and `transition` disagree about the {name}: {found}."
     if not step.truncated or step.state.time != 0 or time != 1:
-        yield "an episode of one step must be truncated, and another one begin."
+        yield "an episode of one step must be truncated, and the next one must begin."
 
 
 @_check("observe")
 def _keys(probe: Probe) -> Iterator[str]:
-    """The same key gives the same results, and keys may be of any kind."""
+    """The same key gives the same results, and any kind of key works."""
     env, key, state = probe.env, probe.sub_key(2), probe.reset[1]
     for name, x, y in (
         ("steps", probe.step, env.step(key, state, probe.action)),
@@ -645,7 +646,7 @@ def _keys(probe: Probe) -> Iterator[str]:
 
     @eqx.filter_jit
     def play(env: Any, typed: Any, raw: Any, state: Any, action: Any) -> Any:
-        # One program, in which the compiler finds much to be the same.
+        # In one program, the compiler can share most of the work.
         return [
             [(env.reset(key), env.step(key, state, action)) for key in keys]
             for keys in ([typed[i] for i in impls], [raw[i] for i in impls])
@@ -655,13 +656,13 @@ def _keys(probe: Probe) -> Iterator[str]:
     if jr.key(0).dtype == typed["threefry2x32"].dtype:
         first, second = play(env, typed, raw, state, probe.action)
         if found := difference(first, second):
-            yield f"a key and the words of it give different results: {found}."
+            yield f"a typed key and its raw words give different results: {found}."
     for impl in ("rbg", "unsafe_rbg"):
         key = jr.key(0, impl=impl)
         reset = jax.eval_shape(env.reset, key)
         step = jax.eval_shape(env.step, key, state, probe.action)
         if struct(reset) != struct(probe.reset) or struct(step) != struct(probe.step):
-            yield f"a key of the kind {impl!r} gives other shapes or dtypes."
+            yield f"a key of the kind {impl!r} gives different shapes or dtypes."
 
 
 @_check("keys")
@@ -684,7 +685,7 @@ def _transformations(probe: Probe) -> Iterator[str]:
     ):
         if found := difference(compiled(*args), probe.step, exact=False):
             yield f"`{name}` and `env.step` differ: {found}."
-    # With constants for the parameters, a compiler may round otherwise.
+    # If the parameters are constants, the compiler may round differently.
     compiled = jax.jit(env.reset)(probe.sub_key(0))
     if found := difference(compiled[1], probe.reset[1], exact=False):
         yield f"`jax.jit(env.reset)` and `env.reset` differ: {found}."
@@ -712,7 +713,7 @@ def _lanes(probe: Probe) -> Iterator[str]:
         yield f"`VectorEnvironment.reset` and its lanes' resets differ: {found}."
         return
     sample = jax.jit(jax.vmap(lambda key: env.action_space.sample(key)))
-    # Some lanes are about to end, more and more of them, and at last all.
+    # Some lanes are about to end: more and more of them, and finally all.
     steps = [n for n in (0, 1, 127, 128, 129, 299) if n < num_envs] + [num_envs, 5]
     for t, about_to_end in enumerate(steps):
         time = jnp.where(
@@ -733,7 +734,7 @@ def _lanes(probe: Probe) -> Iterator[str]:
 
 
 def with_time(state: Any, time: Any) -> Any:
-    """A state with another time, wherever it has its clock."""
+    """A state with a different time, wherever its clock is."""
     inner = state
     path = []
     while "time" not in inner.__dataclass_fields__:
@@ -750,7 +751,7 @@ def with_time(state: Any, time: Any) -> Any:
 
 @_check("transformations", "clock")
 def _batches(probe: Probe) -> Iterator[str]:
-    """Every lane may have parameters of its own."""
+    """Every lane can have its own parameters."""
     state, action = probe.reset[1], probe.action
     limits = jnp.array([1, 2, 3], dtype=jnp.int32)
 
@@ -779,12 +780,12 @@ def _batches(probe: Probe) -> Iterator[str]:
         exact=False,
     )
     if found:
-        yield f"a lane of a batch of environments is another process: {found}."
+        yield f"a lane of a batch and the same environment alone differ: {found}."
 
 
 @_check("runs")
 def _recompilation(probe: Probe) -> Iterator[str]:
-    """Other numbers compile nothing again."""
+    """New values do not recompile."""
     env, state, action = probe.env, probe.reset[1], probe.action
     count = 0
 
@@ -803,12 +804,15 @@ def _recompilation(probe: Probe) -> Iterator[str]:
             step.lower(other, probe.sub_key(1), state, action)
     step.lower(env, probe.sub_key(1), probe.step.state, action)
     if count != 1:
-        yield f"other numbers in a field or in the state made {count - 1} compilations."
+        yield (
+            "new values of the fields or of the state caused "
+            f"{count - 1} recompilations."
+        )
 
 
 @_check("runs")
 def _gradients(probe: Probe) -> Iterator[str]:
-    """Where gradients flow, they are finite."""
+    """Gradients are finite."""
     env, state, action = probe.env, probe.reset[1], probe.action
 
     @eqx.filter_jit
@@ -833,16 +837,16 @@ def _gradients(probe: Probe) -> Iterator[str]:
             )
 
 
-# As a value.
+# The environment as a value.
 
 
 @_check("fields")
 def _pytree(probe: Probe) -> Iterator[str]:
-    """The environment can be taken apart, put together, written and read."""
+    """The environment can be flattened, rebuilt, written and read."""
     env = probe.env
     leaves, structure = jtu.tree_flatten(env)
     if not eqx.tree_equal(env, jtu.tree_unflatten(structure, leaves)):
-        yield "`jax.tree.unflatten` of its own leaves gives another environment."
+        yield "`jax.tree.unflatten` of its own leaves gives a different environment."
         return
     changed = [x + x.dtype.type(1) if x.dtype == np.int32 else x for x in leaves]
     changed = jtu.tree_unflatten(structure, changed)
@@ -850,12 +854,12 @@ def _pytree(probe: Probe) -> Iterator[str]:
     eqx.tree_serialise_leaves(buffer, changed)
     buffer.seek(0)
     if not eqx.tree_equal(eqx.tree_deserialise_leaves(buffer, env), changed):
-        yield "`eqx.tree_serialise_leaves` writes another environment."
+        yield "`eqx.tree_serialise_leaves` writes a different environment."
 
 
 @_check("fields")
 def _configuration(probe: Probe) -> Iterator[str]:
-    """What `to_config` writes is the whole environment.
+    """`to_config` describes the whole environment.
 
     An environment with a function that cannot be imported has no configuration.
     """
@@ -865,4 +869,4 @@ def _configuration(probe: Probe) -> Iterator[str]:
         return
     again = from_config(config)
     if not eqx.tree_equal(again, probe.env):
-        yield f"`from_config(to_config(env))` is another environment: {again!r}."
+        yield f"`from_config(to_config(env))` is a different environment: {again!r}."

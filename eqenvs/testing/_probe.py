@@ -1,7 +1,7 @@
-"""What the checks look at: an environment, and what it does in a few programs.
+"""An environment under test, and what it does in a few compiled programs.
 
-Compiling is what a check costs, so the checks share the programs here, each of which
-runs when the first check asks for it.
+Compilation dominates the cost of a check, so the checks share these programs, each of
+which runs when a check first asks for it.
 """
 
 import functools as ft
@@ -22,16 +22,16 @@ from ..wrappers import AbstractWrapper, TimeLimit
 
 
 class Probe:
-    """An environment that is checked, and the programs that the checks share.
+    """An environment under test, and the programs that the checks share.
 
     **Arguments:**
 
     - `env`: the environment.
-    - `key`: a JAX PRNG key, or a seed.
-    - `short`: the same environment with a time limit of `time_limit` steps; by default
-        one is made.
-    - `num_lanes`: the number of lanes in which `VectorEnvironment` is checked. From
-        128 lanes on it resets in a way of its own.
+    - `key`: a JAX PRNG key or a seed.
+    - `short`: the same environment with a time limit of `time_limit` steps; made
+        automatically by default.
+    - `num_lanes`: the number of lanes in which `VectorEnvironment` is checked. It
+        resets differently from 128 lanes on.
     """
 
     time_limit = 7
@@ -55,16 +55,16 @@ class Probe:
         self.num_lanes = num_lanes
 
     def sub_key(self, number: int) -> Key[Array, ""]:
-        """One of the keys that everything is drawn from."""
+        """One of the keys from which everything is drawn."""
         return jr.fold_in(self.key, number)
 
     @ft.cached_property
     def short(self) -> AbstractEnvironment:
-        """The environment with a time limit that is soon reached."""
+        """The environment with a short time limit."""
         if self.given_short is not None:
             return self.given_short
         if has_plain_limit(self.env):
-            # Of the same structure, so that it shares compiled programs with `env`.
+            # It has the same structure, so it shares compiled programs with `env`.
             limit = jnp.int32(self.time_limit)
             return eqx.tree_at(lambda env: env.max_steps, self.env, limit)
         wrapper: Any = TimeLimit
@@ -72,7 +72,7 @@ class Probe:
 
     @ft.cached_property
     def reset(self) -> tuple[Any, Any]:
-        """An observation and a state: what `reset` returned."""
+        """The observation and state that `reset` returned."""
         return self.env.reset(self.sub_key(0))
 
     @ft.cached_property
@@ -82,7 +82,7 @@ class Probe:
 
     @ft.cached_property
     def step(self) -> TimeStep[Any, Any]:
-        """The step from there."""
+        """The first step after `reset`."""
         return self.env.step(self.sub_key(2), self.reset[1], self.action)
 
     @ft.cached_property
@@ -92,12 +92,12 @@ class Probe:
 
     @ft.cached_property
     def traced(self) -> dict[str, Any]:
-        """The process as JAX expressions, traced piece by piece."""
+        """The author's functions as JAX expressions."""
         return trace(self.env)
 
 
 def has_plain_limit(env: Any) -> bool:
-    """Whether episodes are truncated where `max_steps` says it, and nowhere else."""
+    """Whether episodes are truncated at `max_steps` and nowhere else."""
     while isinstance(env, AbstractWrapper):
         cls = type(env)
         if cls is TimeLimit:
@@ -112,14 +112,15 @@ def has_plain_limit(env: Any) -> bool:
 
 
 class Walk(eqx.Module):
-    """A random walk in a few lanes. Every other leaf has the axes of steps and lanes
-    first.
+    """A random walk in a few lanes. The first two axes of everything except `start` are
+    steps and lanes.
 
-    - `start`: the observations and states that the walk started from, of all lanes.
-    - `observations`, `actions`: what each step went on from and what it took.
-    - `actions_inside`, `observations_inside`: whether these, and the final observations
-        too, are in their spaces.
-    - `step`: what the step returned.
+    - `start`: the observations and states at the start of the walk, with an axis of
+        lanes.
+    - `observations`, `actions`: the observation before each step, and its action.
+    - `actions_inside`, `observations_inside`: whether these, and the final
+        observations, are in their spaces.
+    - `step`: what each step returned.
     """
 
     start: Any
@@ -155,7 +156,7 @@ def walk(
 
 
 def trace(env: AbstractEnvironment) -> dict[str, Any]:
-    """The pieces of a process as JAX expressions, without what they do not need."""
+    """The author's functions as JAX expressions."""
     dynamic, static = eqx.partition(env, eqx.is_array)
     key = jr.key(0)
 
@@ -187,14 +188,15 @@ def expression(function: Any, *args: Any) -> Any:
 
 
 def struct(tree: Any) -> Any:
-    """The shapes, the dtypes and the weak types of a tree."""
+    """The shapes, dtypes and weak types of a tree."""
     return jax.tree.map(lambda x: (x.shape, x.dtype, x.weak_type), tree)
 
 
 def difference(x: Any, y: Any, *, exact: bool = True) -> str:
-    """Where two trees of arrays differ first, in words; empty where they do not.
+    """Describes the first difference between two trees of arrays; empty if there is
+    none.
 
-    Within `exact=False` numbers may differ by rounding, as between two programs.
+    With `exact=False`, numbers may differ by rounding, as between two programs.
     """
     if jtu.tree_structure(x) != jtu.tree_structure(y):
         return f"the structures {jtu.tree_structure(x)} and {jtu.tree_structure(y)}"

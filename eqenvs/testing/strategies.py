@@ -42,7 +42,7 @@ _MAX_SIZE = 64
 
 
 def actions(env: AbstractEnvironment) -> st.SearchStrategy[Any]:
-    """Actions of an environment, those on the bounds of a `Box` included.
+    """Actions of an environment, including those on the bounds of a `Box`.
 
     **Arguments:**
 
@@ -64,7 +64,7 @@ def elements(space: AbstractSpace) -> st.SearchStrategy[Any]:
 
     **Returns:**
 
-    A strategy for elements of it.
+    A strategy for its elements.
     """
     match space:
         case Discrete():
@@ -90,8 +90,8 @@ def elements(space: AbstractSpace) -> st.SearchStrategy[Any]:
 
 
 def _quietly(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that leaves Python's random numbers as they were: to compile and store
-    a program may take some, which Hypothesis objects to."""
+    """Wraps a function so that it leaves the state of Python's `random` unchanged.
+    Compiling and caching a program may draw from it, which Hypothesis objects to."""
 
     def quiet(*args: Any) -> Any:
         state = random.getstate()
@@ -121,11 +121,11 @@ def states(env: AbstractEnvironment, *, max_steps: int = 50) -> st.SearchStrateg
     **Arguments:**
 
     - `env`: an environment.
-    - `max_steps`: the largest number of steps that are played.
+    - `max_steps`: the largest number of steps to play.
 
     **Returns:**
 
-    A strategy for states of `env`. None of them is the last of an episode.
+    A strategy for states of `env`, none of which is the last of an episode.
     """
     return st.builds(
         _quietly(lambda seed, count: _play(env, jr.key(seed), jnp.int32(count))),
@@ -151,18 +151,18 @@ def parameters(
 ) -> st.SearchStrategy[dict[str, Any]]:
     """Parameters of an environment, as keyword arguments of its class.
 
-    Numbers are within their bounds; one without a bound on a side is at most ten times
-    the default, or 1 where that is 0. A field that holds an environment, a space or a
-    function has its default.
+    Numbers are within their bounds. Without a bound, a number reaches at most ten times
+    the default, or 1 if that is 0. A field that holds an environment, a space or a
+    function keeps its default.
 
     **Arguments:**
 
-    - `cls`: a class of described fields, such as `CartPole`.
-    - `**given`: parameters that are not drawn; any that have no default.
+    - `cls`: a class with described fields, such as `CartPole`.
+    - `**given`: parameters that are not drawn. Those without a default must be given.
 
     **Returns:**
 
-    A strategy for dictionaries: `CartPole(**parameters)` is an environment, where the
+    A strategy for dictionaries: `CartPole(**parameters)` is an environment, if the
     class allows the combination.
 
     **Raises:**
@@ -185,8 +185,7 @@ def parameters(
 
 
 def _values(parameter: AbstractParameter, default: Any) -> Any:
-    """A strategy for the values of a parameter; `None` for one that keeps its
-    default."""
+    """A strategy for the values of a parameter; `None` if it keeps its default."""
     has_default = default is not dataclasses.MISSING and default is not None
     match type(parameter).__name__:
         case "_Flag":
@@ -222,7 +221,7 @@ def _number(parameter: Any, default: float, is_integer: bool) -> Any:
     reach = 10 * abs(default) if default and np.isfinite(default) else 1.0
     low, high = parameter.minimum, parameter.maximum
     if parameter.above is not None:
-        # Well above, so that it is so in every dtype.
+        # Far enough above to stay above in every dtype.
         low = max(parameter.above + reach / 1000, -np.inf if low is None else low)
     low = -reach if low is None else low
     high = max(reach, low + reach) if high is None else high

@@ -135,7 +135,7 @@ def test_arrays_of_a_configuration_lie_beside_it(tmp_path):
 def test_only_one_process_trains_in_a_folder(tmp_path):
     train(Walk(), CartPole(), 0, 30, folder=tmp_path)
     before = (tmp_path / "run.json").read_bytes()
-    with pytest.raises(FileExistsError, match=f"a run in {tmp_path} already"):
+    with pytest.raises(FileExistsError, match=f"{tmp_path} already holds a run"):
         train(Walk(), CartPole(), 1, 30, folder=tmp_path)
     with Recorder(tmp_path) as recorder:
         recorder.reopen(None)
@@ -321,10 +321,10 @@ def test_a_learner_of_another_run_is_refused(tmp_path):
     learner = tmp_path / "ppo" / "learner.eqx"
     train(Walk(), CartPole(), 0, 30, folder=tmp_path / "walk")
     (tmp_path / "walk" / "learner.eqx").write_bytes(learner.read_bytes())
-    with pytest.raises(ValueError, match=r"does not fit .*run\.json"):
+    with pytest.raises(ValueError, match=r"does not match .*run\.json"):
         load(tmp_path / "walk")
     replace(learner.parent, "run.json", b'"hidden_width": 64', b'"hidden_width": 32')
-    with pytest.raises(ValueError, match=r"shape \(64, 4\) where .* shape \(32, 4\)"):
+    with pytest.raises(ValueError, match=r"\(64, 4\) instead of .* shape \(32, 4\)"):
         load(learner.parent)
 
 
@@ -341,7 +341,7 @@ def test_the_other_precision_is_refused(a_run):
 def test_other_versions_are_told(a_run, tmp_path):
     folder = copy_of(a_run, tmp_path)
     replace(folder, "run.json", jax.__version__.encode(), b"0.0.1")
-    with pytest.warns(UserWarning, match=r"was begun with .*0\.0\.1"):
+    with pytest.warns(UserWarning, match=r"was started with .*0\.0\.1"):
         resume(folder)
 
 
@@ -391,7 +391,7 @@ def test_a_run_of_version_0_1_0_is_read(name, either_precision):
     np.testing.assert_allclose(actions, expected["actions"], rtol=1e-5)
     values = jax.vmap(run.agent.value)(observations)
     np.testing.assert_allclose(values, expected["values"], rtol=1e-4, atol=1e-5)
-    with pytest.raises(ValueError, match=r"eqenvs 0\.1\.0 saved the run"):
+    with pytest.raises(ValueError, match=r"saved by eqenvs 0\.1\.0"):
         resume(folder)
 
 

@@ -209,9 +209,7 @@ def test_mistakes(unchecked):
     for wrong in (math.nan, "5", True, np.ones(2)):
         with pytest.raises((TypeError, ValueError), match="target_return must be"):
             train(Walk(), ENV, 0, 10, target_return=wrong)
-    with pytest.raises(
-        ValueError, match=r"`progress` works only where training is not"
-    ):
+    with pytest.raises(ValueError, match=r"`progress` works only outside"):
         jax.jit(lambda: train(Walk(), ENV, 0, 10, progress=True).learner.weight)()
     with pytest.raises(
         TypeError, match=r"Walk must leave `learner.weight` an array of"

@@ -217,7 +217,7 @@ agents.PPO.train = lambda *args, **options: train(*args, log=interrupt, **option
     status, _, errors = run(code=TRAIN.format(prepare=prepare), cwd=tmp_path)
     folder = pathlib.Path("runs", "CartPole-v1-seed0")
     assert status == 130 and f"is saved in {folder}" in errors
-    assert errors.endswith(f"Go on: eqenvs train --resume {folder}\n")
+    assert errors.endswith(f"To continue: eqenvs train --resume {folder}\n")
     arguments = ("--resume", folder, "--num-episodes", 2)
     status, output, errors = run("train", *arguments, "--num-steps", 8192, cwd=tmp_path)
     assert status == 0, errors
@@ -226,7 +226,7 @@ agents.PPO.train = lambda *args, **options: train(*args, log=interrupt, **option
     assert (record["status"], record["steps"]) == ("finished", 8192)
     assert record["evaluation"]["num_episodes"] == 2
     status, _, errors = run("train", *arguments, "--learning-rate", 0.1, cwd=tmp_path)
-    assert status == 1 and "the learning_rate is that of the run" in errors
+    assert status == 1 and "keeps the learning_rate of the run" in errors
 
 
 def test_parameters_of_the_environment(tmp_path):

@@ -55,7 +55,7 @@ def test_nothing_is_fetched_from_another_host(site):
 
 def test_a_page_for_language_models(site):
     text = (site / "llms.txt").read_text()
-    assert "/environments/CartPole-v1/): CartPole-v1: A pole" in text
+    assert "/environments/CartPole-v1/): CartPole-v1: Balance a pole" in text
     assert "class Drift(" in (site / "llms-full.txt").read_text()
 
 

@@ -496,7 +496,7 @@ def test_the_environment_of_a_saved_agent(tmp_path):
 @pytest.mark.parametrize(
     "arguments, status, error",
     [
-        ((), 2, "play which environment?"),
+        ((), 2, "which environment should be played?"),
         (("CartPole-v2",), 1, "no environment with the id 'CartPole-v2'"),
         (("nowhere:Thing",), 1, "cannot be imported: No module named 'nowhere'"),
         (("Reacher-misc",), 1, "a person can play"),

@@ -65,7 +65,7 @@ def broken(check: str, words: str):
     return add
 
 
-@broken("fields", "`speed` is 2.0 and no array")
+@broken("fields", "`speed` is 2.0, which is not an array")
 class PythonNumber(AbstractWalk):
     speed: float = 2.0
 
@@ -87,7 +87,7 @@ class _OneTooMany(Discrete):
         return jnp.int32(self.n)
 
 
-@broken("spaces", "does not lie in it")
+@broken("spaces", "does not contain its own sample")
 class SpaceOfOthers(AbstractWalk):
     @property
     def action_space(self):
@@ -197,7 +197,7 @@ class OneWidth(AbstractWalk):
 _steps = 0
 
 
-@broken("hidden state", "`transition` is another program each time")
+@broken("hidden state", "`transition` becomes a different program each")
 class GlobalCounter(AbstractWalk):
     def transition(self, key, state, action):
         global _steps
@@ -206,7 +206,7 @@ class GlobalCounter(AbstractWalk):
         return transition._replace(reward=transition.reward + _steps)
 
 
-@broken("hidden state", "`initial_state` is another program each time")
+@broken("hidden state", "`initial_state` becomes a different program each")
 class NumpyRandom(AbstractWalk):
     def initial_state(self, key):
         return WalkState(x=jnp.asarray(np.random.rand(), float), time=jnp.int32(0))
@@ -237,7 +237,7 @@ class KeptKey(AbstractWalk):
         return super().initial_state(_KEY)
 
 
-@broken("observations", "observations lie outside of Box(low=0, high=1")
+@broken("observations", "some observations are outside Box(low=0, high=1")
 class SmallSpace(AbstractWalk):
     @property
     def observation_space(self):
@@ -317,7 +317,7 @@ class NoGradient(AbstractWalk):
         return jnp.sqrt(state.x - state.x)[None]
 
 
-@broken("configuration", "another environment")
+@broken("configuration", "a different environment")
 class ChangedArgument(AbstractWalk):
     def __init__(self, max_steps=20, step_size=0.1):
         self.max_steps = max_steps

@@ -68,7 +68,7 @@ def test_the_report():
     message = str(raised.value)
     assert message.startswith("RealTime does not keep the contract of an environment:")
     assert "- initial state: `time` of the state must be an int32 scalar" in message
-    assert "Not checked because of that: observation, transition" in message
+    assert "Not checked as a result: observation, transition" in message
     problems, _ = problems_of(MixedDtypes(), OF_CODE)
     assert [problem.check for problem in problems] == ["promotion"]
 

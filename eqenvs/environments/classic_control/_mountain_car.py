@@ -1,6 +1,6 @@
-"""What the two mountain cars share: the valley, how a car moves in it, and the picture.
+"""What the two mountain cars share: the valley, the motion of the car, and the picture.
 
-The ground has the height `0.45 sin(3 x) + 0.55` at the position `x`.
+The height of the ground at position `x` is `0.45 sin(3 x) + 0.55`.
 """
 
 from typing import Generic, TypeVar
@@ -24,7 +24,7 @@ NUM_POINTS = 48  # of the line that shows the ground
 
 
 class MountainCarState(AbstractState):
-    """Where the car is, and how fast it moves."""
+    """Position and velocity of the car."""
 
     position: Float[Array, ""]
     velocity: Float[Array, ""]
@@ -34,21 +34,19 @@ class MountainCarState(AbstractState):
 class AbstractMountainCar(
     AbstractEnvironment[MountainCarState, Action, Float[Array, " 2"]], Generic[Action]
 ):
-    """A car in a valley. A subclass has the engine and the reward."""
+    """A car in a valley. A subclass adds the engine and the reward."""
 
     gravity: Float[Array, ""] = real(
         0.0025, "Pull of the steepest slope.", unit="m/step²"
     )
     min_position: Float[Array, ""] = real(
-        -1.2, "Where the wall on the left is.", unit="m"
+        -1.2, "Position of the wall on the left.", unit="m"
     )
-    max_position: Float[Array, ""] = real(
-        0.6, "Where the track ends on the right.", unit="m"
-    )
+    max_position: Float[Array, ""] = real(0.6, "Right end of the track.", unit="m")
     max_speed: Float[Array, ""] = real(0.07, "Largest speed.", unit="m/step", minimum=0)
     goal_position: AbstractVar[Float[Array, ""]]
     goal_velocity: Float[Array, ""] = real(
-        0.0, "Least velocity with which the goal counts.", unit="m/step"
+        0.0, "Smallest velocity at which reaching the goal counts.", unit="m/step"
     )
     initial_position_min: Float[Array, ""] = real(
         -0.6, "Leftmost initial position.", unit="m"

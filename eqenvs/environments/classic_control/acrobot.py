@@ -27,8 +27,8 @@ from ._checks import require
 
 
 class AcrobotState(AbstractState):
-    """The angle of the first link from hanging down, the angle of the second relative
-    to the first (rad), and their velocities (rad/s)."""
+    """The angle of the first link (0 when it hangs down), the angle of the second
+    relative to the first (rad), and their velocities (rad/s)."""
 
     theta_1: Float[Array, ""]
     theta_2: Float[Array, ""]
@@ -51,7 +51,8 @@ class Acrobot(AbstractEnvironment[AcrobotState, Int32[Array, ""], Float[Array, "
 
     **Action:** `Discrete(3)`: which of `torques` the motor at the elbow applies.
 
-    **Reward:** -1 at every step but the one that terminates the episode, which pays 0.
+    **Reward:** -1 at every step except the one that terminates the episode, which gives
+    0.
 
     **Start:** each of the two angles and two velocities is uniform in
     ± `initial_bound`.
@@ -79,21 +80,21 @@ class Acrobot(AbstractEnvironment[AcrobotState, Int32[Array, ""], Float[Array, "
         1.0, "Mass of the second link.", unit="kg", minimum=0
     )
     link_center_1: Float[Array, ""] = real(
-        0.5, "Where the first link's center of mass is.", unit="m"
+        0.5, "Distance from the bar to the first link's center of mass.", unit="m"
     )
     link_center_2: Float[Array, ""] = real(
-        0.5, "Where the second link's center of mass is.", unit="m"
+        0.5, "Distance from the elbow to the second link's center of mass.", unit="m"
     )
     link_moment: Float[Array, ""] = real(
         1.0, "Moment of inertia of each link.", unit="kg m²", minimum=0
     )
     torques: Float[Array, " 3"] = real(
-        (-1.0, 0.0, 1.0), "The torque of each action.", unit="N m", shape=(3,)
+        (-1.0, 0.0, 1.0), "Torque of each action.", unit="N m", shape=(3,)
     )
     torque_noise: Float[Array, ""] | None = real(
         None,
-        "Largest absolute value of the noise added to the torque, which is "
-        "uniform; `None` for no noise.",
+        "Largest absolute value of the uniform noise added to the torque; `None` for "
+        "no noise.",
         unit="N m",
         minimum=0,
         optional=True,
@@ -113,13 +114,13 @@ class Acrobot(AbstractEnvironment[AcrobotState, Int32[Array, ""], Float[Array, "
     max_steps: Int32[Array, ""] = time_limit(500)
     book_or_nips: Literal["book", "nips"] = choice(
         "book",
-        "Whether the equations of motion are those of the book or of the paper, "
-        "which lack a term.",
+        "Equations of motion: those of the book, or those of the paper, which lack a "
+        "term.",
         options=("book", "nips"),
     )
 
     def __check_init__(self):
-        # Otherwise a motor could turn a link without any effort.
+        # Otherwise any torque would turn a link infinitely fast.
         first = self.link_mass_1 * jnp.abs(self.link_center_1)
         second = self.link_mass_2 * jnp.abs(self.link_center_2)
         require(
@@ -198,7 +199,7 @@ class Acrobot(AbstractEnvironment[AcrobotState, Int32[Array, ""], Float[Array, "
         m1, m2, l1 = self.link_mass_1, self.link_mass_2, self.link_length_1
         c1, c2, moment = self.link_center_1, self.link_center_2, self.link_moment
         sin_2, cos_2 = jnp.sin(theta_2), jnp.cos(theta_2)
-        # The inertia and the forces of gravity and of rotation, as in the book.
+        # The inertia, and the gravitational and rotational forces, as in the book.
         d1 = m1 * c1**2 + m2 * (l1**2 + c2**2 + 2 * l1 * c2 * cos_2) + 2 * moment
         d2 = m2 * (c2**2 + l1 * c2 * cos_2) + moment
         phi2 = m2 * c2 * self.gravity * jnp.sin(theta_1 + theta_2)

@@ -1,4 +1,4 @@
-"""CartPole: a pole stands on a cart; push the cart so that the pole does not fall.
+"""CartPole: balance a pole on a cart by pushing the cart left and right.
 
 The cart, the pole and their equations of motion are those of Barto, Sutton & Anderson,
 "Neuronlike adaptive elements that can solve difficult learning control problems"
@@ -27,7 +27,7 @@ from ._checks import require
 
 
 class CartPoleState(AbstractState):
-    """Where the cart and the pole are, and how fast they move."""
+    """Positions and velocities of the cart (m, m/s) and of the pole (rad, rad/s)."""
 
     x: Float[Array, ""]
     x_dot: Float[Array, ""]
@@ -52,8 +52,8 @@ class CartPole(
 
     **Action:** `Discrete(2)`: 0 pushes the cart to the left, 1 to the right.
 
-    **Reward:** 1 at every step, the last included. With `sutton_barto_reward`, 0 at
-    every step and -1 at the one that terminates the episode.
+    **Reward:** 1 at every step, including the last. With `sutton_barto_reward`, 0 at
+    every step except the one that terminates the episode, which gives -1.
 
     **Start:** each of the four numbers is uniform in ± `initial_bound`.
 

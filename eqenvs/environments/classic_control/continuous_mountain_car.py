@@ -1,4 +1,4 @@
-"""ContinuousMountainCar: the car in the valley, with a throttle.
+"""ContinuousMountainCar: the underpowered car in a valley, with a throttle.
 
 The task is from Andrew Moore's thesis, "Efficient memory-based learning for robot
 control" (University of Cambridge, 1990), as in Gymnasium's `MountainCarContinuous-v0`
@@ -9,7 +9,8 @@ control" (University of Cambridge, 1990), as in Gymnasium's `MountainCarContinuo
 2. The speed is limited.
 3. The car moves, and stops dead at the wall on the left.
 4. The episode terminates when the car passes the goal fast enough.
-5. Reaching the goal pays 100. Every action costs, including what exceeds the limit.
+5. Reaching the goal pays 100. Every action has a cost, which also counts the part
+   beyond the limit.
 
 Rules 2 to 4 are in `_mountain_car.py`.
 """
@@ -27,7 +28,7 @@ ContinuousMountainCarState = MountainCarState
 
 
 class ContinuousMountainCar(AbstractMountainCar[Float[Array, " 1"]]):
-    """Drive a weak car up a mountain, sparingly.
+    """Drive an underpowered car up a mountain, using little force.
 
     **Observation:** two numbers.
 
@@ -52,11 +53,11 @@ class ContinuousMountainCar(AbstractMountainCar[Float[Array, " 1"]]):
     """
 
     power: Float[Array, ""] = real(
-        0.0015, "Acceleration by a force of one.", unit="m/step²"
+        0.0015, "Acceleration caused by a force of 1.", unit="m/step²"
     )
     min_action: Float[Array, ""] = real(-1.0, "Largest force to the left.")
     max_action: Float[Array, ""] = real(1.0, "Largest force to the right.")
-    goal_position: Float[Array, ""] = real(0.45, "Where the goal is.", unit="m")
+    goal_position: Float[Array, ""] = real(0.45, "Position of the goal.", unit="m")
     max_steps: Int32[Array, ""] = time_limit(999)
 
     def transition(

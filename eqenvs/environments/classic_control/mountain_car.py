@@ -1,4 +1,4 @@
-"""MountainCar: a car in a valley, too weak to drive straight up, has to build up swing.
+"""MountainCar: an underpowered car in a valley must build up momentum to climb out.
 
 The task is from Andrew Moore's thesis, "Efficient memory-based learning for robot
 control" (University of Cambridge, 1990), as in Gymnasium's `MountainCar-v0`
@@ -22,7 +22,7 @@ from ._mountain_car import AbstractMountainCar, MountainCarState as MountainCarS
 
 
 class MountainCar(AbstractMountainCar[Int32[Array, ""]]):
-    """Drive a weak car up a mountain, with three actions.
+    """Drive an underpowered car up a mountain, with three actions.
 
     **Observation:** two numbers.
 
@@ -45,8 +45,10 @@ class MountainCar(AbstractMountainCar[Int32[Array, ""]]):
     **Source:** Moore (1990), as in Gymnasium's `MountainCar-v0`.
     """
 
-    force: Float[Array, ""] = real(0.001, "Acceleration by the engine.", unit="m/step²")
-    goal_position: Float[Array, ""] = real(0.5, "Where the goal is.", unit="m")
+    force: Float[Array, ""] = real(
+        0.001, "Acceleration caused by the engine.", unit="m/step²"
+    )
+    goal_position: Float[Array, ""] = real(0.5, "Position of the goal.", unit="m")
     max_steps: Int32[Array, ""] = time_limit(200)
 
     def transition(

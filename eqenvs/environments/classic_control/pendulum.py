@@ -5,10 +5,10 @@ The task is Gymnasium's `Pendulum-v1`
 (https://gymnasium.farama.org/environments/classic_control/pendulum/), which has no
 paper of its own.
 
-1. The torque is limited to what the motor can give.
-2. The cost counts the angle from upright, the speed and the torque, before the move.
-3. Gravity and the torque accelerate the rod, whose speed is limited.
-4. The new speed moves the rod.
+1. The torque is limited to what the motor can deliver.
+2. The cost depends on the angle from upright, the speed and the torque, before the
+move. 3. Gravity and the torque accelerate the rod, whose speed is limited. 4. The new
+speed moves the rod.
 """
 
 import math
@@ -47,8 +47,8 @@ class Pendulum(
 
     **Action:** `Box(shape=(1,))`: the torque in N m, clipped to ± `max_torque`.
 
-    **Reward:** `-(theta² + 0.1 theta_dot² + 0.001 torque²)`, of the state before the
-    step, with the angle between -π and π.
+    **Reward:** `-(theta² + 0.1 theta_dot² + 0.001 torque²)`, computed from the state
+    before the step, with the angle between -π and π.
 
     **Start:** the angle is uniform in ± `initial_angle_bound`, the angular velocity in
     ± `initial_speed_bound`.

@@ -1,8 +1,8 @@
-"""The actions of the MinAtar games, and what they do.
+"""The actions of the MinAtar games, and their effects.
 
 All games have the same six actions, in the order of the `minatar` package. The minimal
-set of a game leaves out those that have no effect in it. In either case, the action `i`
-is entry `i` of the set.
+set of a game leaves out those without an effect. In either case, action `i` is entry
+`i` of the set.
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,9 @@
 """Small integers for 32 slots at once, bit by bit.
 
-A game with a changing number of things gives each of them one of 32 slots. What is
-true or false of a thing is then one bit of a word, and an integer takes one word for
-each of its binary digits ("bit slicing"). A few bitwise operations do the arithmetic
-of all slots together, and they vectorise over the lanes of a batch.
+A game with a changing number of objects gives each of them one of 32 slots. A boolean
+property of an object is then one bit of a word, and an integer takes one word for each
+of its binary digits ("bit slicing"). A few bitwise operations do the arithmetic of all
+slots together, and they vectorize over the lanes of a batch.
 """
 
 from collections.abc import Callable, Sequence
@@ -44,8 +44,8 @@ class Numbers(eqx.Module):
         return cls((jnp.uint32(0),) * num_digits)
 
     def equal(self, value: Any) -> UInt32[Array, "..."]:
-        """The slots whose number is `value`; for each of several values, if it is an
-        array."""
+        """The slots whose number is `value`; for an array of values, the slots for each
+        of them."""
         different: Any = NO_SLOT
         for digit, other in zip(self.digits, self._digits_of(value), strict=True):
             different = different | (digit ^ other)
@@ -56,11 +56,12 @@ class Numbers(eqx.Module):
         return self.equal(np.int32(0))
 
     def replace(self, slots: Slots | np.uint32, value: Any) -> "Numbers":
-        """`value` in `slots`, and what was there before elsewhere."""
+        """Puts `value` into `slots` and leaves the others as they are."""
         return self.map(lambda old, new: (old & ~slots) | (new & slots), value)
 
     def step(self, slots: Slots | np.uint32, up: Slots | np.uint32) -> "Numbers":
-        """One more in those of `slots` that are in `up`, one less in the others."""
+        """Adds 1 in those of `slots` that are in `up`, and subtracts 1 in the
+        others."""
         digits = []
         for digit in self.digits:
             digits.append(digit ^ slots)

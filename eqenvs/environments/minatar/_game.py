@@ -1,10 +1,11 @@
 """What the MinAtar games share: the screen, the actions and the picture.
 
 The `minatar` package shows the highest channel of each cell, in the colors of the
-cubehelix palette, on black. So do the pictures here, with three changes: the player is
-white and always on top, since its color is hard to see on black; the palette starts
-lighter, for the same reason; and every second cell is a shade darker, so that cells can
-be counted. A picture is a single grid of cells, which is by far the fastest to draw.
+cubehelix palette, on black. The pictures here do the same, with three changes: the
+player is white and always on top, since its color is hard to see on black; the palette
+starts lighter, for the same reason; and every second cell is a shade darker, so that
+cells can be counted. A picture is a single grid of cells, which is by far the fastest
+to draw.
 """
 
 from typing import Generic
@@ -43,7 +44,7 @@ class AbstractMinAtarGame(
 
     @property
     def actions(self) -> tuple[int, ...]:
-        """What each action is, among the six of all games."""
+        """For each action, which of the six actions of all games it is."""
         return self.minimal_set if self.minimal_actions else tuple(ACTIONS)
 
     @property
@@ -74,9 +75,9 @@ def palette(num_channels: int) -> Float32[np.ndarray, "colors 3"]:
 
 
 def _cubehelix(lightness: np.ndarray) -> np.ndarray:
-    """Colors of a given lightness, from 0 to 1, which tells them apart in grayscale.
+    """Colors of a given lightness, from 0 to 1, which differ in grayscale too.
 
-    They are those of Green, "A colour scheme for the display of astronomical intensity
+    They follow Green, "A colour scheme for the display of astronomical intensity
     images" (2011), with a start of 0.5, -1.5 rotations, a hue of 1 and a gamma of 1.
     """
     angle = 2 * np.pi * (0.5 / 3 - 1.5 * lightness)

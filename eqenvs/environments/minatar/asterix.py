@@ -1,19 +1,19 @@
-"""Asterix: collect the treasure, keep clear of the enemies.
+"""Asterix: collect treasure and avoid enemies.
 
 The game is that of Young & Tian, "MinAtar: An Atari-Inspired Testbed for Thorough and
 Reproducible Reinforcement Learning Experiments" (2019, arXiv:1903.03176), and follows
 the rules of their package `minatar` (https://github.com/kenjyoung/MinAtar) one by one:
 
-1. When the spawn timer is at zero, an entity enters at the left or the right end of one
-   of the eight rows, one that is free: one time in three a treasure, otherwise an
-   enemy. The timer starts again.
+1. When the spawn timer is at zero, an entity enters at the left or right end of one of
+   the eight rows that is free: one time in three a treasure, otherwise an enemy. The
+   timer starts again.
 2. The player moves one cell, but not off the screen, nor into its first or last row.
 3. A player in the cell of a treasure collects it; in the cell of an enemy, it dies.
 4. When the move timer is at zero, every entity moves one cell; one that leaves the
    screen is gone. Rule 3 applies again, and the timer starts again.
 5. Both timers run down by one.
-6. When the ramp timer has run out, entities enter more often from then on and, every
-   second time, move more often too.
+6. Whenever the ramp timer runs out, entities enter more often from then on and, every
+   second time, also move more often.
 """
 
 import dataclasses
@@ -41,7 +41,7 @@ CHANNELS = PLAYER, ENEMY, TRAIL, GOLD = range(4)
 
 
 class Entities(eqx.Module):
-    """The enemies and treasures: one for each row, if it is present."""
+    """The enemies and treasures, at most one in each row."""
 
     x: Int32[Array, " 8"]
     is_present: Bool[Array, " 8"]
@@ -50,7 +50,7 @@ class Entities(eqx.Module):
 
 
 class AsterixState(AbstractState):
-    """Where everything is, how many steps the timers have to go, and how hard it is."""
+    """The player, the entities, the timers and the difficulty."""
 
     player_x: Int32[Array, ""]
     player_y: Int32[Array, ""]
@@ -73,7 +73,7 @@ class Spawn(NamedTuple):
 
 
 class Asterix(AbstractMinAtarGame[AsterixState]):
-    """Collect treasures and keep clear of enemies, who cross the screen in rows.
+    """Collect treasures and avoid enemies, which cross the screen in rows.
 
     **Observation:** booleans of shape `(10, 10, 4)`: row, column and channel.
 
@@ -98,17 +98,17 @@ class Asterix(AbstractMinAtarGame[AsterixState]):
     """
 
     initial_spawn_interval: Int32[Array, ""] = integer(
-        10, "Steps from one spawn to the next, at first.", unit="steps", minimum=1
+        10, "Initial time from one spawn to the next.", unit="steps", minimum=1
     )
     initial_move_interval: Int32[Array, ""] = integer(
         5,
-        "Steps from one move of the entities to the next, at first.",
+        "Initial time from one move of the entities to the next.",
         unit="steps",
         minimum=1,
     )
     ramp_interval: Int32[Array, ""] = integer(
         100,
-        "What the ramp timer starts from. The game gets harder in the second step "
+        "Initial value of the ramp timer. The game gets harder in the second step "
         "after the timer reaches zero.",
         unit="steps",
         minimum=0,
@@ -153,7 +153,7 @@ class Asterix(AbstractMinAtarGame[AsterixState]):
         y = state.player_y + move(UP, DOWN, action, self.actions)
         x, y = jnp.clip(x, 0, SIZE - 1), jnp.clip(y, 1, NUM_ROWS)
 
-        # Rule 3: whom the player meets.
+        # Rule 3: the player meets an entity.
         entities, collects, dies = _meet(entities, x, y)
 
         # Rule 4: the entities move.
@@ -209,9 +209,9 @@ class Asterix(AbstractMinAtarGame[AsterixState]):
     def observe(self, state: AsterixState) -> Bool[Array, "10 10 4"]:
         entities = state.entities
         back = entities.x - jnp.where(entities.moves_right, 1, -1)
-        # A row has 40 entries, cell by cell, and at most three of them are true. What
-        # is outside the row, such as the trail of an entity that has just entered, is
-        # none of the 40.
+        # A row has 40 entries, cell by cell, at most three of which are true. Whatever
+        # is outside the row, such as the trail of an entity that has just entered,
+        # matches none of the 40.
         rows = jnp.arange(SIZE, dtype=jnp.int32)
         player = jnp.where(
             rows == state.player_y, len(CHANNELS) * state.player_x + PLAYER, -1
@@ -244,7 +244,8 @@ def _spawn(spawn: Spawn, spawns: Bool[Array, ""], entities: Entities) -> Entitie
 def _meet(
     entities: Entities, player_x: Int32[Array, ""], player_y: Int32[Array, ""]
 ) -> tuple[Entities, Bool[Array, " 8"], Bool[Array, " 8"]]:
-    """Removes what the player collects; also returns what that is, and who kills."""
+    """Removes what the player collects; also returns which entities were collected, and
+    which kill the player."""
     rows = jnp.arange(1, NUM_ROWS + 1, dtype=jnp.int32)
     meets = entities.is_present & (entities.x == player_x) & (rows == player_y)
     collects, dies = meets & entities.is_gold, meets & ~entities.is_gold

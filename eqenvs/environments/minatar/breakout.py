@@ -1,20 +1,20 @@
-"""Breakout: keep the ball in play and break the bricks with it.
+"""Breakout: keep the ball in play and break the bricks.
 
 The game is that of Young & Tian, "MinAtar: An Atari-Inspired Testbed for Thorough and
 Reproducible Reinforcement Learning Experiments" (2019, arXiv:1903.03176), and follows
 the rules of their package `minatar` (https://github.com/kenjyoung/MinAtar) one by one:
 
 1. The paddle, in the last row, moves one cell to the left or to the right.
-2. The ball moves one cell along a diagonal. At the side walls it stays in its column
-   and turns around sideways.
-3. At the top it stays in its row and turns around vertically.
-4. If otherwise there is a brick where it goes, the brick breaks for a reward of 1 and
-   the ball stays in its row and turns around vertically; but right after a step with a
-   brick in the way, the ball flies on through further bricks, which stay whole.
-5. If otherwise it reaches the last row, a wall without any bricks left is replaced by a
-   new one. If the paddle is in the column that the ball comes from, the ball stays in
-   its row and turns around vertically; if it is in the column that the ball goes to,
-   also sideways; otherwise the episode terminates.
+2. The ball moves one cell diagonally. At a side wall, it stays in its column and
+   reverses its horizontal direction.
+3. At the top, it stays in its row and reverses its vertical direction.
+4. Otherwise, if there is a brick in its way, the brick breaks for a reward of 1, and
+   the ball stays in its row and reverses its vertical direction. But right after a step
+   with a brick in its way, the ball passes through further bricks, which stay whole. 5.
+   Otherwise, if it reaches the last row, a wall without bricks is replaced by a new
+   one. If the paddle is in the column that the ball comes from, the ball stays in its
+   row and reverses its vertical direction; if the paddle is in the column that the ball
+   goes to, it reverses both directions; otherwise the episode terminates.
 """
 
 import functools as ft
@@ -40,8 +40,8 @@ CHANNELS = PADDLE, BALL, TRAIL, BRICK = range(4)
 
 
 class BreakoutState(AbstractState):
-    """The paddle, the ball, and the bricks, with a bit for each from left to right and
-    from the top down."""
+    """The paddle, the ball, and the bricks, with one bit for each, from left to right
+    and from top to bottom."""
 
     paddle_x: Int32[Array, ""]
     x: Int32[Array, ""]
@@ -155,7 +155,7 @@ class Breakout(AbstractMinAtarGame[BreakoutState]):
 
 
 def _brick(x: Int32[Array, ""], y: Int32[Array, ""]) -> UInt32[Array, ""]:
-    """The bit of the brick at a place; none where bricks never are."""
+    """The bit of the brick in a cell; zero for cells that never hold bricks."""
     row = y - BRICK_ROWS.start
     is_brick_row = (row >= 0) & (row < len(BRICK_ROWS))
     number = jnp.where(is_brick_row, SIZE * row + x, 0).astype(jnp.uint32)
@@ -170,7 +170,7 @@ def _entries(state: BreakoutState) -> Bool[Array, "400"]:
     def thing(channel, y, x):
         return entries == (len(CHANNELS) * (SIZE * y + x) + channel).astype(jnp.uint16)
 
-    # The bricks of a row, a bit for each; and for every entry the bit that it shows.
+    # The bricks of a row, one bit for each; and for every entry, the bit that it shows.
     rows = (
         (state.bricks >> SIZE * i).astype(jnp.uint16) for i in range(len(BRICK_ROWS))
     )

@@ -6,11 +6,11 @@ the rules of their package `minatar` (https://github.com/kenjyoung/MinAtar) one 
 
 1. When its timer is at zero, the chicken can move one row up or down. If it does, the
    timer starts again.
-2. A chicken that has reached the top row is back in the bottom row, for a reward of 1,
-   and every car gets a new direction and a new pace.
-3. A car whose timer is at zero moves one cell, from either end of the screen to the
-   other one, and its timer starts again from its pace; the timers of the other cars run
-   down by one. A chicken that meets a car, before or after the car moved, is back in
+2. A chicken that reaches the top row returns to the bottom row, for a reward of 1, and
+   every car gets a new direction and pace.
+3. A car whose timer is at zero moves one cell, wrapping around at the edges of the
+   screen, and its timer starts again from its pace; the timers of the other cars run
+   down by one. A chicken that meets a car, before or after the car moved, returns to
    the bottom row.
 4. The chicken's timer runs down by one.
 5. The episode terminates when the game's time limit has passed.
@@ -44,7 +44,7 @@ class Cars(eqx.Module):
     """The cars, one for each row.
 
     `pace` is the number of steps that a car waits between two moves, negative if it
-    drives to the left; `timer` is how many of them are left.
+    drives to the left; `timer` is the number of steps left to wait.
     """
 
     x: Int32[Array, " 8"]
@@ -53,7 +53,7 @@ class Cars(eqx.Module):
 
 
 class FreewayState(AbstractState):
-    """Where the chicken is, how many steps its timer has left, and the cars."""
+    """The row of the chicken, its timer, and the cars."""
 
     chicken_y: Int32[Array, ""]
     move_timer: Int32[Array, ""]
@@ -62,13 +62,13 @@ class FreewayState(AbstractState):
 
 
 class Traffic(NamedTuple):
-    """The paces that the cars get: each one of -5, ..., -1, 1, ..., 5."""
+    """The paces that the cars get, from -5, ..., -1, 1, ..., 5."""
 
     pace: Int32[Array, " 8"]
 
 
 class Freeway(AbstractMinAtarGame[FreewayState]):
-    """Cross the road again and again; a chicken that meets a car has to start over.
+    """Cross the road again and again; a chicken that meets a car must start over.
 
     **Observation:** booleans of shape `(10, 10, 7)`: row, column and channel.
 
@@ -93,11 +93,11 @@ class Freeway(AbstractMinAtarGame[FreewayState]):
     """
 
     move_interval: Int32[Array, ""] = integer(
-        3, "Steps from one move of the chicken to the next.", unit="steps", minimum=0
+        3, "Time from one move of the chicken to the next.", unit="steps", minimum=0
     )
     time_limit: Int32[Array, ""] = integer(
         2500,
-        "The game's own time limit; the episode terminates in the step after it.",
+        "The game's own time limit; the episode terminates one step later.",
         unit="steps",
         minimum=0,
     )
@@ -125,7 +125,7 @@ class Freeway(AbstractMinAtarGame[FreewayState]):
         y = jnp.clip(y, TOP, BOTTOM)
         move_timer = jnp.where(moves, self.move_interval, state.move_timer)
 
-        # Rule 2: the top row. Random words are seldom needed.
+        # Rule 2: the top row. Random words are rarely needed.
         wins = y == TOP
         y = jnp.where(wins, BOTTOM, y)
         new_pace = _traffic(computed_if_needed(wins, _draw_words(key))).pace
@@ -157,7 +157,7 @@ class Freeway(AbstractMinAtarGame[FreewayState]):
         cars = state.cars
         back = _ahead(cars.x, cars.pace < 0)
         trail_channel = TRAIL + jnp.abs(cars.pace) - 1
-        # A row has 70 entries, cell by cell, and at most three of them are true.
+        # A row has 70 entries, cell by cell, at most three of which are true.
         rows = jnp.arange(SIZE, dtype=jnp.int32)
         chicken = jnp.where(
             rows == state.chicken_y, len(CHANNELS) * CHICKEN_X + CHICKEN, -1
@@ -175,7 +175,7 @@ def _draw_words(key: Key[Array, ""]) -> UInt32[Array, " 2"]:
 
 
 def _traffic(words: UInt32[Array, " 2"]) -> Traffic:
-    # Four decimal digits of each of two random numbers between 0 and 1: all
+    # Four decimal digits from each of two random numbers between 0 and 1: all
     # combinations have the same probability to within 10,000 parts in 2**32.
     shifted = words[:, None] * jnp.array([[1, 10, 100, 1000]], jnp.uint32)
     digits = scale_bits(shifted, 10).reshape(NUM_CARS)
@@ -183,7 +183,7 @@ def _traffic(words: UInt32[Array, " 2"]) -> Traffic:
 
 
 def _ahead(x: Int32[Array, " 8"], goes_right: Bool[Array, " 8"]) -> Int32[Array, " 8"]:
-    """The next cell in a direction; the two ends of a row are neighbors."""
+    """The next cell in a direction, wrapping around at the ends of a row."""
     right = jnp.where(x == SIZE - 1, 0, x + 1)
     left = jnp.where(x == 0, SIZE - 1, x - 1)
     return jnp.where(goes_right, right, left)

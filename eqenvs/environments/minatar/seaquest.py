@@ -1,43 +1,43 @@
-"""Seaquest: rescue divers with a submarine, shoot enemies, mind the oxygen.
+"""Seaquest: rescue divers with a submarine, shoot enemies, and watch the oxygen.
 
 The game is that of Young & Tian, "MinAtar: An Atari-Inspired Testbed for Thorough and
 Reproducible Reinforcement Learning Experiments" (2019, arXiv:1903.03176), and follows
 the rules of their package `minatar` (https://github.com/kenjyoung/MinAtar) one by one:
 
 1. When the enemy timer is at zero, a fish or, one time in three, an enemy submarine
-   enters at the left or the right edge of one of the rows 1 to 8; but not where it
-   would meet enemies of its row that come the other way. When the diver timer is at
-   zero, a diver enters likewise, and always.
-2. The player moves one cell left, up, right or down, and looks the way it last moved,
+   enters at the left or right edge of one of the rows 1 to 8, unless it would meet
+   enemies in its row that come the other way. When the diver timer is at zero, a diver
+   enters in the same way, without exception.
+2. The player moves one cell left, up, right or down, and faces the way it last moved,
    left or right; or it fires, once the gun has cooled down.
 3. The player's bullets move one cell. A bullet that reaches a fish or, failing that, an
-   enemy submarine is gone together with it, for a reward of 1. Of several fish or
+   enemy submarine disappears together with it, for a reward of 1. Of several fish or
    submarines in the cell, the oldest is struck.
-4. Divers move one cell every six steps. Those who meet the player, before or after,
-   come aboard while there is room for them: six divers. The youngest goes first.
+4. Divers move one cell every six steps. A diver who meets the player, before or after
+   the move, comes aboard if there is room; there is room for six. The youngest goes
+   first.
 5. Enemy submarines move one cell whenever their timer has run down. One that moves into
-   a bullet is gone together with it, for a reward of 1. Every eleven steps they fire,
-   even if they were struck in this very step.
+   a bullet disappears together with it, for a reward of 1. They fire every eleven
+   steps, even if they were struck in the same step.
 6. Enemy bullets move one cell.
-7. Fish move, and are struck, as the submarines are.
-8. The episode terminates where the player meets an enemy or an enemy bullet, before or
+7. Fish move, and are struck, in the same way as submarines.
+8. The episode terminates if the player meets an enemy or an enemy bullet, before or
    after it moved.
-9. The timers run down by one. Without oxygen the episode terminates. Under water the
-   oxygen falls by one; a player who comes to the surface terminates the episode without
-   divers aboard, and otherwise trades one diver for full oxygen. With six divers, all
-   of them leave for a reward of 1 for every full 20 of the oxygen left, and one more is
-   owed: the number aboard is then -1, with which one may surface again.
-10. Each surfacing makes the game harder: enemies enter sooner, and every other time
-   they move sooner too.
+9. The timers run down by one. Without oxygen, the episode terminates. Under water, the
+   oxygen falls by one. A player who surfaces without a diver aboard terminates the
+   episode, and one with divers trades one of them for full oxygen. With six divers, all
+   of them leave, for a reward of 1 for every full 20 units of oxygen left, and one more
+   is owed: the number aboard is then -1, which allows surfacing again.
+10. Each surfacing makes the game harder: enemies enter sooner and, every other time,
+   also move sooner.
 
-**Representation.** The lists of the original are unbounded, but under these rules they
-are never long. At the highest difficulty an enemy enters at every step and leaves in
-the 30th; at lower difficulties enemies stay longer, but fewer enter. So 30 slots are
-enough.
-Divers enter 30 steps apart and leave in the 60th step: 2 slots. A submarine fires every
-11 steps and its bullet is gone within 10: one bullet a slot, and it leaves the screen
-before the submarine would. The player fires every 5 steps, and its bullets are gone
-within 10: 2 bullets.
+**Representation.** The original's lists are unbounded, but these rules keep them short.
+At the highest difficulty, an enemy enters at every step and leaves in the 30th; at
+lower difficulties, enemies stay longer, but fewer enter. So 30 slots are enough. Divers
+enter 30 steps apart and leave in the 60th step, so they need 2 slots. A submarine fires
+every 11 steps and its bullet is gone within 10, so a slot has room for one bullet,
+which leaves the screen before the submarine would. The player fires every 5 steps, and
+its bullets are gone within 10, so there are at most 2.
 """
 
 import dataclasses
@@ -63,8 +63,8 @@ MAX_OXYGEN = 200
 OXYGEN_PER_CELL = 20  # of the gauge
 MAX_DIVERS = 6  # aboard
 
-# What timers start from. A timer that has reached zero starts again in the next step;
-# the two timers for who enters also run down in that very step.
+# Initial values of the timers. A timer that has reached zero starts again in the next
+# step; the two spawn timers also run down in that same step.
 SPAWN_INTERVAL = 20  # at the start
 DIVER_SPAWN_INTERVAL = 30
 MOVE_INTERVAL, MIN_MOVE_INTERVAL = 5, 2  # of enemies: at the start, and at the end
@@ -73,7 +73,7 @@ SHOT_INTERVAL = 5
 ENEMY_SHOT_INTERVAL = 10
 MAX_RAMP = SPAWN_INTERVAL - 1  # then an enemy enters at every step
 
-# Enemies have the slots 0 to 29, divers 30 and 31; from the oldest to the youngest.
+# Enemies have slots 0 to 29, divers 30 and 31, from the oldest to the youngest.
 OLDEST_ENEMY, YOUNGEST_ENEMY = np.uint32(1), np.uint32(1 << 29)
 OLDEST_DIVER, YOUNGEST_DIVER = np.uint32(1 << 30), np.uint32(1 << 31)
 DIVERS = OLDEST_DIVER | YOUNGEST_DIVER
@@ -85,7 +85,7 @@ FISH, SUBMARINE, OXYGEN, ABOARD, DIVER = CHANNELS[5:]
 
 
 class Draw(NamedTuple):
-    """What enters if it is time to: the way that it goes, its row, and what it is."""
+    """What enters next: directions, rows, and whether the enemy is a submarine."""
 
     enemy_right: Bool[Array, ""]
     enemy_row: Int32[Array, ""]
@@ -95,7 +95,8 @@ class Draw(NamedTuple):
 
 
 class Bullet(eqx.Module):
-    """A bullet of the player; the rest means nothing unless it is `flying`."""
+    """A bullet of the player; the other fields are meaningless unless it is
+    `flying`."""
 
     x: Int32[Array, ""]
     y: Int32[Array, ""]
@@ -107,8 +108,8 @@ class Swimmers(eqx.Module):
     """Enemies and divers, each in a slot, and the bullets that the enemies fired.
 
     `fish`, `submarine` and `diver` are the slots that hold one, and `bullet` those
-    whose bullet is flying. The other fields mean nothing in an empty slot. A bullet has
-    the row and the direction of its slot, even when the submarine is gone.
+    whose bullet is flying. The other fields are meaningless in an empty slot. A bullet
+    has the row and direction of its slot, even after the submarine is gone.
     """
 
     fish: Slots
@@ -147,7 +148,7 @@ class SeaquestState(AbstractState):
 
     @property
     def move_interval(self) -> Int32[Array, ""]:
-        """What the move timer of an enemy starts from."""
+        """The initial value of an enemy's move timer."""
         return jnp.maximum(MOVE_INTERVAL - self.ramp // 2, MIN_MOVE_INTERVAL)
 
 
@@ -172,8 +173,8 @@ class Seaquest(AbstractMinAtarGame[SeaquestState]):
     **Action:** `Discrete(6)`: 0 does nothing, 1 moves left, 2 up, 3 right, 4 down, and
     5 fires. All have an effect, so `minimal_actions` makes no difference.
 
-    **Reward:** 1 for every fish and enemy submarine struck; and for surfacing with six
-    divers, the number of full 20s of the oxygen left, 10 at most.
+    **Reward:** 1 for every fish and enemy submarine struck; for surfacing with six
+    divers, 1 for every full 20 units of oxygen left, at most 10.
 
     **Start:** at the surface, in the middle, with full oxygen and no one else around.
 
@@ -225,7 +226,7 @@ class Seaquest(AbstractMinAtarGame[SeaquestState]):
     ) -> Transition[SeaquestState]:
         always = state.time >= 0
 
-        # Rules 1 and 2: who enters, and what the player does.
+        # Rules 1 and 2: enemies and divers enter, and the player acts.
         swimmers = _enter(state, self._draw(key))
         x, y, right = self._steer(state, action)
         fires = is_action(FIRE, action, self.actions) & (state.shot_timer == 0)
@@ -235,7 +236,7 @@ class Seaquest(AbstractMinAtarGame[SeaquestState]):
         # Rule 3: the player's bullets.
         swimmers, bullets, num_shot = _fly(swimmers, bullets)
 
-        # Where everyone goes does not depend on what else happens in the rules 4 to 8.
+        # Where everything moves does not depend on what else happens in rules 4 to 8.
         moves = swimmers.move_timer.is_zero()
         new_x = swimmers.x.step(moves, swimmers.right)
         in_row = swimmers.y.equal(y)
@@ -319,7 +320,7 @@ class Seaquest(AbstractMinAtarGame[SeaquestState]):
     def _steer(
         self, state: SeaquestState, action: Int32[Array, ""]
     ) -> tuple[Int32[Array, ""], Int32[Array, ""], Bool[Array, ""]]:
-        """Where the player goes, and whether it then looks to the right."""
+        """Where the player goes, and whether it then faces right."""
         x = state.x + move(LEFT, RIGHT, action, self.actions)
         y = state.y + move(UP, DOWN, action, self.actions)
         left = is_action(LEFT, action, self.actions)
@@ -348,7 +349,7 @@ class Seaquest(AbstractMinAtarGame[SeaquestState]):
             return jnp.asarray(mask).astype(jnp.uint32) << i
 
         # A cell of a channel is occupied if some slot has both its row and its column.
-        # What does not swim has slots of its own: the player, its bullets, the gauges.
+        # The player, its bullets and the gauges do not swim, and have separate slots.
         swimmer_rows = swimmers.y.equal(cells)
         other_rows = (
             bit(0, cells == state.y)
@@ -393,7 +394,7 @@ def _enter(state: SeaquestState, draw: Draw) -> Swimmers:
     enemy_enters, diver_enters = computed_once(
         state.time >= 0, (enemy_enters, diver_enters)
     )
-    # All move one slot down, which frees the slot of the youngest.
+    # All move down one slot, which frees the slot of the youngest.
     shifting = (enemy_enters & ENEMIES) | (diver_enters & DIVERS)
     shifting_from = shifting & ~(OLDEST_ENEMY | OLDEST_DIVER)
     new_enemy, new_diver = enemy_enters & YOUNGEST_ENEMY, diver_enters & YOUNGEST_DIVER
@@ -428,7 +429,7 @@ def _enter(state: SeaquestState, draw: Draw) -> Swimmers:
 
 
 def _fire(bullets: tuple[Bullet, Bullet], new: Bullet) -> tuple[Bullet, Bullet]:
-    """The younger and the older bullet after `new` is fired; if it is, it flies."""
+    """The younger and the older bullet after firing `new`, if it is `flying`."""
 
     def choose(x, y):
         return jax.tree.map(lambda x, y: jnp.where(new.flying, x, y), x, y)
@@ -459,7 +460,7 @@ def _fly(
 
 
 def _board(met: Slots, num_divers: Int32[Array, ""]) -> tuple[Slots, Int32[Array, ""]]:
-    """Those of the divers met who come aboard, and how many are aboard then."""
+    """The divers who come aboard, of those met, and how many are aboard afterwards."""
     room = MAX_DIVERS - num_divers
     one = jnp.where(met == DIVERS, YOUNGEST_DIVER, met)
     boards = jnp.where(room >= 2, met, jnp.where(room == 1, one, NO_SLOT))
@@ -470,10 +471,10 @@ def _board(met: Slots, num_divers: Int32[Array, ""]) -> tuple[Slots, Int32[Array
 def _run_into_bullets(
     moving: Slots, x: Numbers, y: Numbers, bullets: tuple[Bullet, Bullet]
 ) -> tuple[tuple[Bullet, Bullet], Slots]:
-    """The player's bullets that are left, and the enemies that ran into the others.
+    """The player's remaining bullets, and the enemies that ran into the others.
 
-    No two enemies enter a cell in the same step, since those of a row go the same way
-    and never have both the same place and the same timer.
+    No two enemies enter a cell in the same step, since those in a row go the same way
+    and never share both place and timer.
     """
     all_struck = jnp.uint32(0)
     left = []
@@ -486,7 +487,7 @@ def _run_into_bullets(
 
 
 def _is_off_screen(x: Numbers) -> Slots:
-    """The slots whose `x` is 10 or more; to the left of 0 is 15."""
+    """The slots whose `x` is 10 or more; one step to the left of 0 is 15."""
     return x.digits[3] & (x.digits[2] | x.digits[1])
 
 

@@ -8,18 +8,18 @@ Nothing is random.
 1. The cannon, in the bottom row, moves one cell to the left or to the right; or it
    fires a bullet, if its shot timer is at zero, and the timer starts again.
 2. The cannon's bullets fly one row up, the aliens' bullets one row down.
-3. When the aliens' move timer is at zero, they all move one cell. When one of them is
-   at the edge, they turn and come down one row instead. The timer starts again from the
-   number of aliens, or from the move interval if that is less.
+3. When the aliens' move timer is at zero, they all move one cell. If one of them is at
+   the edge, they turn and come down one row instead. The timer starts again from the
+   number of aliens, or from the move interval if that is smaller.
 4. The episode terminates when the cannon is in the cell of an alien's bullet, or of an
-   alien before or after it moved, and when aliens come down from the bottom row.
-5. When the aliens' shot timer is at zero, the lowest alien of the column nearest to the
-   cannon drops a bullet; of two columns equally near, the left one. The timer starts
-   again.
+   alien before or after it moved, and when aliens would come down from the bottom row.
+5. When the aliens' shot timer is at zero, the lowest alien in the column nearest to the
+   cannon drops a bullet; of two equally near columns, the one on the left. The timer
+   starts again.
 6. An alien in the cell of one of the cannon's bullets is shot, for a reward of 1, and
-   both are gone.
-7. When all aliens are shot, a new wave of them appears at the top. Each wave is a
-   little faster than the one before, up to the seventh.
+   both disappear.
+7. When all aliens are shot, a new wave appears at the top. Each wave is a little faster
+   than the one before, up to the seventh.
 8. All timers run down by one.
 """
 
@@ -48,10 +48,10 @@ CANNON, ALIEN, LEFT_ALIEN, RIGHT_ALIEN, BULLET, ALIEN_BULLET = CHANNELS
 
 
 class SpaceInvadersState(AbstractState):
-    """Where everything is, and how many steps the timers have left.
+    """The cannon, the aliens, the bullets and the timers.
 
-    The aliens and the bullets are maps: ten integers, one for each row, whose bit `x`
-    is the cell in column `x`.
+    Aliens and bullets are maps: ten integers, one for each row, whose bit `x` is the
+    cell in column `x`.
     """
 
     cannon_x: Int32[Array, ""]
@@ -68,7 +68,7 @@ class SpaceInvadersState(AbstractState):
 
 
 class SpaceInvaders(AbstractMinAtarGame[SpaceInvadersState]):
-    """Shoot aliens, who move from side to side and come down, and dodge their bullets.
+    """Shoot aliens that move from side to side and come down, and dodge their bullets.
 
     **Observation:** booleans of shape `(10, 10, 6)`: row, column and channel.
 
@@ -87,7 +87,7 @@ class SpaceInvaders(AbstractMinAtarGame[SpaceInvadersState]):
 
     **Reward:** 1 for every alien shot.
 
-    **Start:** the cannon in the middle, below a wave of 24 aliens.
+    **Start:** the cannon is in the middle, below a wave of 24 aliens.
 
     **Episode end:** terminates when a bullet or an alien hits the cannon or the aliens
     reach the ground; truncated after `max_steps`.
@@ -96,16 +96,16 @@ class SpaceInvaders(AbstractMinAtarGame[SpaceInvadersState]):
     """
 
     shot_interval: Int32[Array, ""] = integer(
-        5, "Steps from one shot of the cannon to the next.", unit="steps", minimum=0
+        5, "Time from one shot of the cannon to the next.", unit="steps", minimum=0
     )
     initial_alien_move_interval: Int32[Array, ""] = integer(
         12,
-        "Most steps from one move of the aliens to the next, in the first wave.",
+        "Longest time from one move of the aliens to the next, in the first wave.",
         unit="steps",
         minimum=1,
     )
     alien_shot_interval: Int32[Array, ""] = integer(
-        10, "Steps from one shot of the aliens to the next.", unit="steps", minimum=1
+        10, "Time from one shot of the aliens to the next.", unit="steps", minimum=1
     )
     max_steps: Int32[Array, ""] = time_limit(1000)
     ramping: bool = flag(True, "Whether each wave is faster than the one before.")
@@ -247,10 +247,10 @@ def _new_wave() -> Int32[Array, " 10"]:
 def _move(
     aliens: Int32[Array, " 10"], right: Bool[Array, ""], moves: Bool[Array, ""]
 ) -> tuple[Int32[Array, " 10"], Int32[Array, ""], Bool[Array, ""]]:
-    """Where the aliens are next, in what columns, and whether they turn."""
+    """The aliens after their move, the columns they are in, and whether they turn."""
     columns = jnp.bitwise_or.reduce(aliens)
     turns = moves & jnp.where(right, columns >> 9, columns & 1).astype(bool)
-    # Aliens that come down from the bottom row are at the top; the game is over then.
+    # Aliens that come down from the bottom row wrap to the top; the game is over then.
     one_row_down = jnp.roll(aliens, 1)
 
     def one_column_on(columns):
@@ -264,7 +264,7 @@ def _move(
 
 
 def _nearest_column(columns: Int32[Array, ""], x: Int32[Array, ""]) -> Int32[Array, ""]:
-    """The bit of `columns` nearest to bit `x`; of two as near, the lower one."""
+    """The bit of `columns` nearest to bit `x`; of two equally near, the lower one."""
     up_to_x = columns & ((2 << x) - 1)
     beyond_x = columns ^ up_to_x
     left = 31 - jax.lax.clz(up_to_x)  # -1 if there is none
@@ -277,7 +277,8 @@ def _nearest_column(columns: Int32[Array, ""], x: Int32[Array, ""]) -> Int32[Arr
 def _lowest_in_column(
     rows: Int32[Array, " 10"], column: Int32[Array, ""]
 ) -> Int32[Array, " 10"]:
-    """A map of the one cell of `rows` that is lowest in a column, given as its bit."""
+    """A map of the lowest occupied cell of `rows` in a column, which is given as a
+    bit."""
     y = jnp.arange(SIZE, dtype=jnp.int32)
     lowest = jnp.max(jnp.where(rows & column > 0, y, -1))
     return jnp.where(y == lowest, column, 0)
@@ -285,6 +286,6 @@ def _lowest_in_column(
 
 def _spread(rows: Int32[Array, " 10"]) -> Int32[Array, " 10"]:
     """Moves bits 0 to 4 to the bits 0, 6, 12, 18 and 24."""
-    # The product holds five copies of the five bits side by side. Of the copy that is
-    # shifted by 5 * i, only bit i is kept.
+    # The product holds five copies of the five bits, side by side. Only bit i is kept
+    # of the copy that is shifted by 5 * i.
     return ((rows & 0b1_1111) * 0x108421) & 0x1041041

@@ -1,3 +1,3 @@
-"""A page on this machine in which a person plays: `pip install "eqenvs[play]"`."""
+"""A local page on which a person plays: `pip install "eqenvs[play]"`."""
 
 from ._server import serve as serve

@@ -1,4 +1,4 @@
-"""Which keys and buttons stand for which actions."""
+"""The keys and buttons for each action."""
 
 import dataclasses
 import math
@@ -14,12 +14,12 @@ from ...spaces import Box, Discrete
 LEFT, RIGHT = ("ArrowLeft", "a"), ("ArrowRight", "d")
 UP, DOWN, FIRE = ("ArrowUp", "w"), ("ArrowDown", "s"), (" ",)
 
-# The keys of actions with these names. An action called "stay" is the one that is taken
-# while no key is held.
+# The keys of actions with these names. An action called "stay" is taken while no key is
+# held.
 _KEYS = {"left": LEFT, "right": RIGHT, "up": UP, "down": DOWN, "fire": FIRE, "stay": ()}
 
-# The names of the actions of each class; of those with several sizes of action space,
-# for each size.
+# The names of the actions of each class; for classes with action spaces of several
+# sizes, one tuple for each size.
 _STAY_LEFT_RIGHT = ("stay", "left", "right")
 _SIX = ("stay", "left", "up", "right", "down", "fire")
 _NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -48,8 +48,8 @@ class Controls:
 
     - `buttons`: a dictionary for each action that has a button, with its `name`, its
         `keys` as browsers name them, and its `action`.
-    - `idle`: the actions that are taken in turn while no key is held; empty if time
-        should stand still then.
+    - `idle`: the actions that are taken in turn while no key is held; if empty, time
+        stands still.
     - `low`, `high`: the range, if the action is continuous.
     - `size`: the number of actions, if they are discrete.
     - `space`: the space of the actions.
@@ -63,7 +63,8 @@ class Controls:
     space: Box | Discrete
 
     def to_array(self, action: Any) -> Any:
-        """An action as a page sends it, checked, as an element of the space."""
+        """Checks an action sent by the page, and turns it into an element of the
+        space."""
         if isinstance(action, bool) or not isinstance(action, int | float):
             raise ValueError(f"an action must be a number; got {action!r}.")
         if self.size is not None:
@@ -82,9 +83,9 @@ def controls_of(env: Any) -> Controls:
 
     **Arguments:**
 
-    - `env`: an environment. If its class, or that of an environment it wraps, has an
-        attribute `action_names`, a name for each discrete action, then actions called
-        left, right, up and down have the arrow keys, "fire" has the space bar, and
+    - `env`: an environment. If its class, or the class of an environment it wraps, has
+        an attribute `action_names` with a name for each discrete action, then "left",
+        "right", "up" and "down" get the arrow keys, "fire" gets the space bar, and
         "stay" is taken while no key is held.
 
     **Returns:**
@@ -93,7 +94,7 @@ def controls_of(env: Any) -> Controls:
 
     **Raises:**
 
-    `ValueError` if the action is neither discrete nor one number.
+    `ValueError` if an action is neither discrete nor a single number.
     """
     space = env.action_space
     if isinstance(space, Discrete):
@@ -102,8 +103,8 @@ def controls_of(env: Any) -> Controls:
     if is_number and jnp.issubdtype(space.dtype, jnp.floating):
         return _continuous(space)
     raise ValueError(
-        "a person can play environments with one action, discrete or continuous; the "
-        f"actions of {type(env).__name__} are {space}."
+        "a person can play environments whose actions are discrete or a single real "
+        f"number; the actions of {type(env).__name__} are {space}."
     )
 
 
@@ -118,7 +119,7 @@ def _discrete(env: Any, space: Discrete) -> Controls:
         digit = (str(action),) if action < 10 else ()
         buttons.append({"name": name, "keys": [*keys, *digit], "action": action})
     if names == ("left", "right"):
-        # Pushed to and fro, which is as good as not at all.
+        # Alternating pushes cancel out.
         idle = [0, 1]
     else:
         idle = [names.index("stay")] if names and "stay" in names else []

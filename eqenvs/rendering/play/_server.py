@@ -1,9 +1,9 @@
-"""The server of the page: on this machine only, and for nobody else on it.
+"""The server of the page. Only the user who started it, on this machine, can reach it.
 
-Other pages in the same browser can send requests to this machine, too. What keeps them
-out: a random token in the address, the header Host, which must be an address of this
-machine (a page elsewhere whose name is made to point here, by "DNS rebinding", sends
-its own name), and the header Origin, which must be this page's.
+Other pages in the same browser can send requests to this machine, too. Three things
+keep them out: a random token in the address; the header Host, which must be an address
+of this machine (in a "DNS rebinding" attack, it is the attacker's host name); and the
+header Origin, which must be that of this page.
 """
 
 import contextlib
@@ -54,29 +54,28 @@ def serve(
     port: int = 0,
     browser: bool = True,
 ) -> None:
-    """Serves a page in which a person plays an environment, until it is interrupted.
+    """Serves a page on which a person plays an environment, until interrupted.
 
-    It listens on 127.0.0.1 only. Every time the page is loaded, a game of its own
-    begins.
+    It listens on 127.0.0.1 only. Each time the page is loaded, a new game starts.
 
     **Arguments:**
 
-    - `env`: an environment that has a picture, whose action is discrete or one number.
-        The attribute `action_names` of its class, if there is one, names its discrete
-        actions: "left", "right", "up" and "down" have the arrow keys, "fire" has the
+    - `env`: an environment with a picture, whose actions are discrete or a single
+        number. If its class has an attribute `action_names`, that names its discrete
+        actions: "left", "right", "up" and "down" get the arrow keys, "fire" gets the
         space bar, and "stay" is taken while no key is held.
-    - `agent`: a policy that can take over: a callable `agent(key, observation)`. If it
-        has a method `greedy`, that acts.
-    - `seed`: seed of the random numbers.
-    - `title`: what to call the environment; by default the name of its class.
-    - `frames_per_second`: how many steps a second takes.
-    - `port`: the port to listen on; 0 for any that is free.
+    - `agent`: a policy that can take over, a callable `agent(key, observation)`. If it
+        has a method `greedy`, that one is used.
+    - `seed`: seed for the random numbers.
+    - `title`: the name to show; by default, the name of the environment's class.
+    - `frames_per_second`: the number of steps per second.
+    - `port`: the port to listen on; 0 for any free port.
     - `browser`: whether to open the page in a browser.
 
     **Raises:**
 
     `ModuleNotFoundError` if the extra `play` is not installed; `OSError` if the port is
-    taken; `ValueError` or `NotImplementedError` if the environment cannot be played.
+    in use; `ValueError` or `NotImplementedError` if the environment cannot be played.
     """
     new_session = ft.partial(
         Session,
@@ -107,7 +106,7 @@ def serve(
             ws_max_size=_MOST_BYTES,
             timeout_graceful_shutdown=1,
         )
-        # By then it has closed what was open.
+        # By then, uvicorn has closed its connections.
         with contextlib.suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])
     print("Stopped.")
@@ -133,8 +132,8 @@ def _listen(port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise OSError(
-            f"cannot listen on port {port}: {error.strerror}. Choose another with "
-            "--port, or leave it out for any that is free."
+            f"cannot listen on port {port}: {error.strerror}. Choose another port, or "
+            "leave out --port to use any free one."
         ) from None
     return listener
 
@@ -150,10 +149,10 @@ def make_app(
 
     **Arguments:**
 
-    - `new_session`: begins a game.
-    - `token`: what the address must have.
-    - `port`: where it is served.
-    - `started`: called when it is served.
+    - `new_session`: starts a game.
+    - `token`: the token that the address must contain.
+    - `port`: the port it is served on.
+    - `started`: called when the server is ready.
 
     **Returns:**
 
@@ -180,7 +179,7 @@ def make_app(
 
 
 class _Guard:
-    """Refuses whatever does not come from the page itself, with status 403."""
+    """Answers every request that does not come from the page itself with status 403."""
 
     def __init__(self, app: Any, *, token: str, port: int):
         self.app = app
@@ -191,7 +190,7 @@ class _Guard:
         if scope["type"] == "lifespan" or self._is_ours(HTTPConnection(scope)):
             await self.app(scope, receive, send)
         elif scope["type"] == "websocket":
-            # Before it is accepted, this is answered with status 403.
+            # Closing before accepting sends status 403.
             await WebSocket(scope, receive, send).close()
         else:
             refusal = PlainTextResponse(
@@ -207,7 +206,7 @@ class _Guard:
         return (
             len(hosts) == 1
             and hosts[0] in self.hosts
-            # A browser names the origin wherever it matters; other programs do not.
+            # Browsers send the origin wherever it matters; other programs need not.
             and all(origin == f"http://{hosts[0]}" for origin in origins)
             and hmac.compare_digest(token, self.token)
         )
@@ -250,7 +249,7 @@ def _page_headers(host: str, nonce: str) -> dict[str, str]:
 
 
 async def _play(new_session: Callable[[], Session], socket: WebSocket) -> None:
-    """One game, from when a page is loaded to when it is left."""
+    """One game, from loading the page to leaving it."""
     await socket.accept()
     with contextlib.suppress(WebSocketDisconnect):
         session = await run_in_threadpool(new_session)
@@ -267,7 +266,7 @@ def _write(answer: dict[str, Any]) -> str:
 
 
 def _answer(session: Session, message: str) -> dict[str, Any]:
-    """What a page is told about its message, whatever that is."""
+    """The answer to any message from the page."""
     try:
         match json.loads(message):
             case {"type": "step", "action": action}:
@@ -290,7 +289,7 @@ def _answer(session: Session, message: str) -> dict[str, Any]:
                     "name": f"{name}-episode-{session.episode}.html",
                     "content": session.viewer_file(),
                 }
-        return {"type": "error", "message": "this message is none of the page's."}
-    except Exception as error:  # The author of an environment wants to see any.
+        return {"type": "error", "message": "unknown message."}
+    except Exception as error:  # The author of an environment wants to see them all.
         text = " ".join(str(error).split()) or type(error).__name__
         return {"type": "error", "message": text}

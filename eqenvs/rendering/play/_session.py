@@ -1,4 +1,4 @@
-"""One person's game: an environment, where it is, and how it got there."""
+"""One person's game: an environment, its current state, and the episode so far."""
 
 import collections
 from typing import Any, NamedTuple
@@ -17,11 +17,11 @@ from ._sliders import changed, sliders_of
 
 
 _MOST_FRAMES = 10_000
-"""How many steps of an episode are kept to be downloaded."""
+"""The number of steps of an episode that are kept for download."""
 
 
 class _Frame(NamedTuple):
-    """What one step led to, as in a `Recording`."""
+    """The result of one step, as in a `Recording`."""
 
     scene: Any
     action: float
@@ -52,7 +52,7 @@ def _act(agent: Any, key: Any, observation: Any) -> Any:
 
 
 class Session:
-    """A game. Its methods return what a page shows, ready to be written as JSON."""
+    """A game. Its methods return what the page shows, ready to be written as JSON."""
 
     def __init__(
         self,
@@ -67,9 +67,9 @@ class Session:
 
         - `env`: an environment.
         - `agent`: a policy that can take over.
-        - `seed`: of the random numbers.
-        - `title`: what the environment is called.
-        - `frames_per_second`: how many steps a second takes.
+        - `seed`: seed for the random numbers.
+        - `title`: the name to show.
+        - `frames_per_second`: the number of steps per second.
 
         **Raises:**
 
@@ -93,7 +93,7 @@ class Session:
         return jr.fold_in(self._key, self._draws)
 
     def about(self) -> dict[str, Any]:
-        """What stays as it is while the game goes on."""
+        """What stays the same during a game."""
         controls = self.controls
         summary = (type(self.env).__doc__ or "").strip().partition("\n")[0]
         return {
@@ -112,7 +112,7 @@ class Session:
         }
 
     def view(self) -> dict[str, Any]:
-        """Where the game is."""
+        """The current state of the game."""
         last = self._frames[-1]
         return {
             "scene": plain_scene(last.scene),
@@ -129,7 +129,7 @@ class Session:
         }
 
     def reset(self) -> dict[str, Any]:
-        """Begins the next episode if this one ended, and otherwise starts over."""
+        """Starts the next episode if this one has ended, and otherwise starts over."""
         if self.ended:
             key = self._new_key()
             self.observation, self.state = _next_episode(self.env, key, self.state)
@@ -147,7 +147,7 @@ class Session:
         return self.view()
 
     def step(self, action: Any) -> dict[str, Any]:
-        """Takes one step; none if the episode has ended.
+        """Takes one step, or none if the episode has ended.
 
         **Arguments:**
 
@@ -181,7 +181,7 @@ class Session:
 
         **Arguments:**
 
-        - `path`: which, as `sliders_of` says.
+        - `path`: the path to the parameter, from `sliders_of`.
         - `value`: a number.
 
         **Raises:**
@@ -196,13 +196,13 @@ class Session:
         controls = controls_of(env)
         observation = _observe(env, self.state)
         scene = jax.device_get(_draw(env, self.state))
-        # Nothing above has raised: the old parameters are gone only now.
+        # Nothing above has raised, so the old parameters can be replaced.
         self.env, self.controls, self.observation = env, controls, observation
         self._frames[-1] = self._frames[-1]._replace(scene=scene)
         return self.view()
 
     def viewer_file(self) -> str:
-        """The episode so far, as a page of its own."""
+        """The episode so far, as a viewer page."""
         frames = list(self._frames)
         is_whole = len(frames) == self.step_number + 1
         cut = "" if is_whole else f", the last {len(frames) - 1:,} steps"

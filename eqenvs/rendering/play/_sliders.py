@@ -1,4 +1,4 @@
-"""Sliders made from the fields of an environment, and environments made from them."""
+"""Sliders for the fields of an environment, and environments with changed fields."""
 
 import dataclasses
 import inspect
@@ -12,18 +12,18 @@ from ..._parametric import described_fields
 
 
 def sliders_of(env: Any) -> list[dict[str, Any]]:
-    """What a page must know of the parameters of an environment.
+    """What the page needs to know about the parameters of an environment.
 
     **Arguments:**
 
-    - `env`: an environment; those it wraps follow it.
+    - `env`: an environment. Its own parameters come first, then those of the
+        environments it wraps.
 
     **Returns:**
 
     A dictionary for each parameter, with its `path`, `name`, `owner`, `description`,
-    `unit` and `value`. Those that can be changed while the environment is played,
-    numbers that are array leaves, also have a range that a slider can have (`low`,
-    `high`, `step`).
+    `unit` and `value`. Parameters that can be changed during play, which are numbers in
+    array leaves, also have a range for a slider (`low`, `high`, `step`).
     """
     found = []
     path = ()
@@ -48,13 +48,13 @@ def sliders_of(env: Any) -> list[dict[str, Any]]:
 
 
 def _number(value: Any) -> float | int | None:
-    """A scalar as it would be written; `None` for anything else."""
+    """A scalar as a short number; `None` for anything else."""
     if not eqx.is_array(value) or value.ndim or not np.isfinite(value):
         return None
     value = np.asarray(value)
     if np.issubdtype(value.dtype, np.integer):
         return int(value)
-    # As short as the number that was given in 32 bits.
+    # As many digits as 32 bits hold.
     return float(f"{float(value):.6g}") if value.dtype.kind == "f" else None
 
 
@@ -82,21 +82,21 @@ def _range(parameter: Any, value: float | int) -> dict[str, Any]:
 
 
 def changed(env: Any, path: list[str], value: Any) -> Any:
-    """An environment with another value of a parameter.
+    """Changes a parameter of an environment.
 
-    It is made by its constructor, which checks the value, also together with the other
-    parameters.
+    The constructor makes the new environment, and so checks the value by itself and
+    together with the other parameters.
 
     **Arguments:**
 
     - `env`: an environment.
-    - `path`: the name of the parameter, after as many `"env"` as environments wrap the
-        one that has it.
-    - `value`: the value.
+    - `path`: the name of the parameter, preceded by one `"env"` for each wrapper around
+        the environment that has it.
+    - `value`: the new value.
 
     **Returns:**
 
-    The environment.
+    The new environment.
 
     **Raises:**
 

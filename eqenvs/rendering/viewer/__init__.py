@@ -1,3 +1,3 @@
-"""The viewer: a page that plays what happened."""
+"""The viewer: a page that replays a rollout."""
 
 from ._viewer import Viewer as Viewer

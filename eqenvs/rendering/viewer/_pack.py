@@ -1,8 +1,8 @@
-"""Scenes over time as a few bytes that a page can read.
+"""Scenes over time, packed into a few bytes that a page can read.
 
-A page holds scenes and not pictures, and of scenes only what changes. Numbers are
-rounded to what an eye can tell apart on a large screen, written as differences from one
-frame to the next, and compressed. `scene.js` reads them.
+A page holds scenes rather than images, and only what changes in them. Numbers are
+rounded to what is visible on a large screen, written as differences from one frame to
+the next, and compressed. `scene.js` reads them.
 """
 
 import base64
@@ -19,14 +19,14 @@ from ..scene import AbstractShape, Cells, Scene, Text
 
 
 _STEPS_OF_VIEW = 2**15
-"""Places are rounded to this fraction of the view: an eighth of a pixel on a screen of
-4,000."""
+"""Coordinates are rounded to this fraction of the view: an eighth of a pixel on a
+screen 4,000 pixels wide."""
 
 _STEPS = {"angle": 2**-13, "color": 2**-10, "opacity": 2**-10, "palette": 2**-10}
 
 
 class Packer:
-    """Collects arrays, and says where each of them is."""
+    """Packs arrays one after the other, and returns how to read each of them."""
 
     def __init__(self):
         self._chunks: list[bytes] = []
@@ -36,13 +36,13 @@ class Packer:
 
         **Arguments:**
 
-        - `array`: numbers.
-        - `step`: what they may be rounded to; 0 if they must stay exact.
+        - `array`: the numbers.
+        - `step`: the unit to which they may be rounded; 0 if they must stay exact.
 
         **Returns:**
 
-        What a reader must know: how many frames and lanes the array has left, the
-        shape of the rest, and how it is written.
+        What a reader must know: the number of frames and lanes that are stored, the
+        shape of the rest, and the encoding.
         """
         array = np.asarray(array)
         if array.shape[0] > 1 and _is_same(array, array[:1]):
@@ -50,7 +50,7 @@ class Packer:
         if array.shape[1] > 1 and _is_same(array, array[:, :1]):
             array = array[:, :1]
         frames, lanes, *shape = array.shape
-        # Time comes last: every number follows itself.
+        # Time comes last, so each number is followed by its next value.
         columns = np.moveaxis(array.reshape(frames, -1), 0, 1)
         if np.issubdtype(columns.dtype, np.integer) or _is_integral(columns):
             step = 1.0
@@ -84,9 +84,10 @@ def _fits(array: np.ndarray, step: float) -> bool:
 
 
 def _varints(numbers: np.ndarray) -> bytes:
-    """Small numbers in few bytes: seven bits in each, the eighth says that more follow.
+    """Writes small numbers in few bytes, with seven bits in each; the eighth bit says
+    that more bytes follow.
 
-    Signs are folded in: 0, -1, 1, -2, ... are written as 0, 1, 2, 3, ...
+    Signs are folded in: 0, -1, 1, -2, ... become 0, 1, 2, 3, ...
     """
     numbers = numbers.reshape(-1)
     folded = np.where(numbers < 0, -2 * numbers - 1, 2 * numbers).astype(np.uint64)
@@ -101,7 +102,7 @@ def _varints(numbers: np.ndarray) -> bytes:
 
 
 def pack_recording(packer: Packer, recording: Recording) -> dict[str, Any]:
-    """Packs one recording, and returns what stands about it in the page's data."""
+    """Packs one recording, and returns its entry in the page's data."""
     # In the order in which `viewer.js` reads them.
     scene = pack_scenes(packer, recording.scenes)
     ended = packer.add(recording.ended)
@@ -133,7 +134,7 @@ def pack_scenes(packer: Packer, scenes: Scene) -> dict[str, Any]:
     )
     spans = spans[np.isfinite(spans) & (spans > 0)]
     step = float(np.min(spans)) / _STEPS_OF_VIEW if spans.size else 0.0
-    # A power of two, so that common numbers stay exact.
+    # A power of two, so common numbers stay exact.
     step = 2.0 ** math.floor(math.log2(step)) if step else 0.0
     return {
         "view": packer.add(scenes.view, step),
@@ -159,7 +160,7 @@ def _pack_shape(packer: Packer, shape: AbstractShape, step: float) -> dict[str, 
 def plain_scene(scene: Scene) -> dict[str, Any]:
     """One scene as dictionaries and lists that can be written as JSON.
 
-    A page that is sent one scene after another draws them with `drawScene` of
+    A page that receives scenes one at a time draws them with `drawScene` from
     `scene.js`.
     """
 
@@ -185,7 +186,7 @@ def plain_scene(scene: Scene) -> dict[str, Any]:
 
 
 def _plain_number(number: Any) -> Any:
-    # JSON knows no NaN and no infinity, but JavaScript takes these strings for them.
+    # JSON has neither NaN nor infinity, but JavaScript converts these strings to them.
     if isinstance(number, float) and not math.isfinite(number):
         return (
             "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
@@ -200,6 +201,6 @@ def _plain(value: Any) -> Any:
             return [_plain(x) for x in value]
         value = value.item()
         if isinstance(value, float):
-            # As short as the number that was given in 32 bits.
+            # As many digits as 32 bits hold.
             value = float(f"{value:.6g}")
     return _plain_number(value)

@@ -1,4 +1,4 @@
-"""One HTML file that plays what happened, drawn from scenes."""
+"""One HTML file that replays a rollout, drawn from scenes."""
 
 import functools as ft
 import html
@@ -18,11 +18,11 @@ _HERE = pathlib.Path(__file__).parent
 
 
 class Viewer:
-    """A page that plays what happened in an environment.
+    """A page that replays what happened in an environment.
 
-    It is one HTML file that needs no network. It opens in a browser, and shows itself
-    in Jupyter, Colab and VS Code. It holds scenes rather than frames, so it is small,
-    and sharp at any size.
+    It is one HTML file that needs no network. It opens in any browser, and displays
+    itself in Jupyter, Colab and VS Code. It holds scenes rather than frames, so it is
+    small, and sharp at any size.
 
     ```python
     rollout = eqenvs.rollout(env, policy, key, num_envs=16, states=True)
@@ -47,27 +47,28 @@ class Viewer:
     ):
         """**Arguments:**
 
-        - `env`: the environment that was played, or one batched over the lanes.
+        - `env`: the environment that was played, or a batch of them over the lanes.
         - `rollout`: one of these.
             - What [`eqenvs.rollout`][] returns with `states=True`, or its trajectory;
                 one lane or many.
             - A list of states, or states stacked along a leading axis for time, with or
-                without an axis for lanes behind it.
+                without a second axis for lanes.
             - A dictionary of these; its keys name the policies, which are shown side by
                 side.
         - `title`: the heading; by default, the name of the environment's class.
         - `names`: with `policies=True`, a name for each of them.
-        - `value`: what an agent expects at each step, an array of the shape of the
-            rewards, plotted like these; or a dictionary of such arrays.
-        - `policies`: whether every array of `rollout` has one more leading axis, in
-            front of all others, for the policies of a population.
-        - `frames_per_second`: how many steps a second takes at normal speed.
-        - `most_lanes`: how many lanes to keep; the page says if there were more.
+        - `value`: an agent's value estimate at each step, an array with the shape of
+            the rewards, which is plotted like them; or a dictionary of such arrays.
+        - `policies`: whether every array in `rollout` has an additional first axis for
+            the policies of a population.
+        - `frames_per_second`: the number of steps per second at normal speed.
+        - `most_lanes`: the largest number of lanes to keep; the page says if there were
+            more.
 
         **Raises:**
 
-        `TypeError` or `ValueError` if an argument is not what is said above, or there
-        are no states in `rollout`.
+        `TypeError` or `ValueError` if an argument does not match this description, or
+        `rollout` has no states.
         """
         if not frames_per_second > 0:
             raise ValueError(
@@ -89,7 +90,7 @@ class Viewer:
 
         **Returns:**
 
-        A complete HTML document. It refers to nothing outside of itself.
+        A complete HTML document, which loads nothing else.
         """
         return self._html
 
@@ -137,7 +138,7 @@ class Viewer:
         return path
 
     def _repr_html_(self) -> str:
-        # In a frame of its own, neither page can change how the other one looks.
+        # In a frame, neither page can affect the style of the other.
         source = html.escape(self.to_html(), quote=True)
         return (
             f'<iframe srcdoc="{source}" title="{html.escape(self.title, quote=True)}" '
@@ -147,7 +148,7 @@ class Viewer:
 
 
 def _name_of(env: Any) -> str:
-    # Wrappers and vectors hold what they were made of in a field of this name.
+    # Wrappers and vector environments hold the inner environment in this field.
     while hasattr(env, "env"):
         env = env.env
     return type(env).__name__
@@ -159,7 +160,7 @@ def read_asset(name: str) -> str:
 
 
 def fill(page: str, **contents: str) -> str:
-    """A page whose `{{names}}` are replaced, each once and in its order."""
+    """Replaces the `{{names}}` in a page, each once, in the order given."""
     pieces = []
     for key, content in contents.items():
         before, page = page.split("{{" + key + "}}")
@@ -168,7 +169,7 @@ def fill(page: str, **contents: str) -> str:
 
 
 def font_data() -> dict[str, Any]:
-    """What `scene.js` must know to write text."""
+    """The font, as `scene.js` needs it."""
     return {
         "capitalHeight": _font.CAPITAL_HEIGHT,
         "advance": _font.ADVANCE,
