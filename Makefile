@@ -30,10 +30,11 @@ test-browser: $(VENV)/.installed-dev  ## Pages in Chromium; skipped without it.
 test-versions:  ## The quick tests with the oldest packages, and on Python 3.12 and 3.13.
 	bash tests/versions.sh
 
-lint: $(VENV)/.installed-dev  ## Check style and types.
+lint: $(VENV)/.installed-dev  ## Check style, types, and that everything is described.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+	$(BIN)/python docs/_hooks/complete.py
 
 format: $(VENV)/.installed-dev  ## Format the code, and mend what ruff can.
 	$(BIN)/ruff check --fix .

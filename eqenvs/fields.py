@@ -64,7 +64,17 @@ class AbstractParameter:
         raise NotImplementedError
 
     def named(self, name: str) -> "AbstractParameter":
-        """The same description for a field of another class."""
+        """The same description for a field of another class.
+
+        **Arguments:**
+
+        - `name`: the name of the parameter in error messages, such as
+            `"CartPole.gravity"`.
+
+        **Returns:**
+
+        A copy with that name.
+        """
         described = copy.copy(self)
         described.name = name
         return described

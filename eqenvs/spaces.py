@@ -40,7 +40,7 @@ class AbstractSpace(AbstractValue):
         raise NotImplementedError
 
     def contains(self, value: PyTree[ArrayLike]) -> Bool[Array, ""]:
-        """Whether `value`, which has the space's structure, lies in the space."""
+        """Whether the space contains `value`, which must have its structure."""
         raise NotImplementedError
 
     def check(self, value: PyTree[Any], name: str = "value") -> PyTree[Array]:
@@ -86,9 +86,17 @@ class _Scalar(NamedTuple):
 def hold_scalars(value: PyTree[Any]) -> PyTree[Any]:
     """Turns Python and NumPy scalars into arrays, so that they can be traced.
 
-    What this returns can cross the boundary of `eqx.filter_jit` without a compilation
-    for every number, and can then be given to [`eqenvs.spaces.AbstractSpace.check`][],
+    The result can cross the boundary of `eqx.filter_jit` without a compilation for
+    every number, and can then be passed to [`eqenvs.spaces.AbstractSpace.check`][],
     which accepts more scalars than arrays.
+
+    **Arguments:**
+
+    - `value`: arrays and scalars, in tuples and dictionaries if need be.
+
+    **Returns:**
+
+    The same structure, with marked arrays for the scalars.
     """
     if isinstance(value, jax.Array | np.ndarray):
         return value
@@ -400,6 +408,14 @@ class Box(AbstractSpace):
         Entries bounded on both sides are uniform, entries bounded on one side are
         the bound plus or minus an exponential, and unbounded entries are normal (as
         in Gymnasium). Integers are uniform and must be bounded.
+
+        **Arguments:**
+
+        - `key`: a JAX PRNG key.
+
+        **Returns:**
+
+        An element of the space.
         """
         key = check_key(key, "Box.sample")
         if self.dtype == bool:

@@ -337,7 +337,7 @@ class ActorCritic(AbstractValue):
         return Categorical(output)
 
     def to_action(self, draw: Array) -> Array:
-        """Turns a draw into an action: -1 and 1 stand for the bounds of a `Box`."""
+        """Turns a `draw` into an action: -1 and 1 stand for the bounds of a `Box`."""
         if self.bounds is None:
             return draw
         low, high = (bound.value for bound in self.bounds)

@@ -55,7 +55,7 @@ class Probe:
         self.num_lanes = num_lanes
 
     def sub_key(self, number: int) -> Key[Array, ""]:
-        """One of the keys from which everything is drawn."""
+        """Key number `number` of those from which everything is drawn."""
         return jr.fold_in(self.key, number)
 
     @ft.cached_property

@@ -1,84 +1,67 @@
-"""Nothing public is left without a docstring, a meaning, or a page."""
+"""Nothing public is left without a docstring, a meaning, a page, a picture or a source;
+the citations are read from the docstrings."""
 
-import importlib
-import inspect
 import pathlib
-import re
 import sys
 
 import pytest
 
 import eqenvs
-from eqenvs._parametric import AbstractParametric, described_fields
+from eqenvs.fields import real
 
 
 ROOT = pathlib.Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "docs" / "_hooks"))
-api = pytest.importorskip("api", reason="needs the packages of the extra `docs`")
-environments = pytest.importorskip("environments")
-
-# Internal, but without an underscore.
-UNLISTED = ("eqenvs.cli", "eqenvs.environments")
+complete = pytest.importorskip("complete", reason="needs the packages of `docs`")
+environments = complete.environments
 
 
-def public_names():
-    for module in api.public_modules():
-        if not module.startswith("eqenvs.cli"):
-            for name, value in api.public(importlib.import_module(module)).items():
-                yield f"{module}.{name}", value
+def test_everything_public_is_described():
+    assert complete.problems() == []
 
 
-def test_every_public_name_has_a_docstring():
-    missing = [name for name, value in public_names() if not inspect.getdoc(value)]
-    assert missing == []
+def test_a_name_without_a_docstring_is_found():
+    class Thing:
+        def method(self):
+            pass
+
+    def function(size):
+        """Makes something of a given extent."""
+
+    assert complete.of_name("eqenvs.Thing", Thing) == [
+        "eqenvs.Thing has no docstring.",
+        "eqenvs.Thing.method has no docstring.",
+    ]
+    assert complete.of_name("eqenvs.function", function) == [
+        "the docstring of eqenvs.function does not say what `size` is."
+    ]
+    function.__doc__ = "Makes a thing.\n\n- `size`: its size."
+    assert complete.of_name("eqenvs.function", function) == []
 
 
-def test_every_public_method_has_a_docstring():
-    missing = []
-    for path, cls in public_names():
-        if inspect.isclass(cls):
-            for name, member in vars(cls).items():
-                is_method = inspect.isfunction(member) or isinstance(
-                    member, property | classmethod | staticmethod
-                )
-                is_field = any(
-                    name in inspect.get_annotations(base) for base in cls.__mro__
-                )
-                if not is_method or is_field or name.startswith("_"):
-                    continue
-                if not inspect.getdoc(getattr(cls, name)):
-                    missing.append(f"{path}.{name}")
-    assert missing == []
+def test_a_parameter_without_a_meaning_is_found():
+    class Slope(eqenvs.wrappers.AbstractStatelessWrapper):
+        """A wrapper."""
+
+        env: eqenvs.AbstractEnvironment = eqenvs.fields.environment()
+        steepness: float = real(1.0)
+
+    (problem,) = complete.of_name("eqenvs.Slope", Slope)
+    assert "eqenvs.Slope.steepness has no meaning" in problem
 
 
-def test_every_described_field_has_a_meaning():
-    for path, cls in public_names():
-        if inspect.isclass(cls) and issubclass(cls, AbstractParametric):
-            for name, field in described_fields(cls).items():
-                description = field.parameter.description
-                assert description.endswith("."), f"{path}.{name}: {description!r}"
-
-
-def test_every_module_is_in_the_reference():
-    text = "\n".join(page.read_text() for page in (ROOT / "docs" / "api").glob("*.md"))
-    covered = set(api.listed()) | set(api.explicit())
-    packages = re.findall(r"^<!-- submodules: (\S+) -->$", text, re.MULTILINE)
-    for module in api.public_modules():
-        is_covered = module in covered or any(
-            module.startswith(f"{package}.") for package in packages
-        )
-        if not is_covered and not module.startswith(UNLISTED):
-            assert api.undocumented(module) == [], f"no page of docs/api has {module}"
-
-
-@pytest.mark.parametrize("id", eqenvs.registered())
-def test_every_environment_has_a_page(id):
-    page = environments.Page(id)
-    for name in ("Observation", "Action", "Reward", "Start", "Episode end"):
-        assert page.sections.get(name), f"{page.cls.__name__} lacks **{name}:**"
-    assert page.lead.endswith((".", "?"))
-    assert len(page.source) > 20
-    assert page.rules, f"the module of {page.cls.__name__} gives no rules"
+def test_an_environment_without_a_page_a_picture_or_a_source_is_found(monkeypatch):
+    known = dict(eqenvs._registry._registry)
+    monkeypatch.setattr(eqenvs._registry, "_registry", known)
+    eqenvs.register("Nothing-v0", eqenvs.wrappers.TimeLimit)
+    monkeypatch.setattr(environments.Page, "source", "")
+    monkeypatch.setattr(
+        eqenvs.wrappers.TimeLimit, "draw", eqenvs.AbstractEnvironment.draw
+    )
+    page, source, picture = complete.of_environment("Nothing-v0")
+    assert page.startswith("Nothing-v0 has no complete page: TimeLimit lacks ['Observ")
+    assert source.startswith("Nothing-v0 has no source")
+    assert picture == "Nothing-v0 has no picture: TimeLimit does not define `draw`."
 
 
 def test_citations():
