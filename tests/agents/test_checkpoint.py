@@ -274,7 +274,7 @@ DAMAGE = {
     ),
     "foreign learner": (
         lambda f: (f / "learner.eqx").write_bytes(b"\x93NUMPY\nfoo\n"),
-        "learner.eqx is damaged, or no learner",
+        "learner.eqx is damaged, or was not saved",
     ),
     "no metrics": (
         lambda f: (f / "metrics.csv").unlink(), "metrics.csv is missing"
