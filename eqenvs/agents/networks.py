@@ -243,11 +243,11 @@ class ActorCritic(AbstractValue):
 
     @property
     def initial_carry(self) -> PyTree[Array]:
-        """What the memory begins an episode with; `None` without one."""
+        """The memory at the start of an episode; `None` without a memory."""
         return None if self.cell is None else self.cell.initial_carry
 
     def initial_carries(self, num_lanes: int) -> PyTree[Array]:
-        """Those of several lanes, which are the first axis."""
+        """The initial carries of `num_lanes` lanes, which are the first axis."""
         return jax.tree.map(
             lambda x: jnp.broadcast_to(x, (num_lanes, *x.shape)), self.initial_carry
         )
@@ -255,12 +255,12 @@ class ActorCritic(AbstractValue):
     def remember(
         self, observation: PyTree[Array], carry: PyTree[Array]
     ) -> tuple[PyTree[Array], PyTree[Array]]:
-        """What the networks see.
+        """The features that the networks see, and the new memory.
 
         **Arguments:**
 
         - `observation`: an observation.
-        - `carry`: what the memory has carried here; `None` without one.
+        - `carry`: the memory so far; `None` without one.
 
         **Returns:**
 
@@ -278,8 +278,7 @@ class ActorCritic(AbstractValue):
         ended: Bool[Array, "steps lanes"],
         carry: PyTree[Array],
     ) -> tuple[PyTree[Array], PyTree[Array]]:
-        """`remember` over many steps. Where an episode ended, the memory is empty
-        again.
+        """`remember` over many steps. The memory restarts after an episode has ended.
 
         **Arguments:**
 
@@ -305,7 +304,7 @@ class ActorCritic(AbstractValue):
     def restart(
         self, carry: PyTree[Array], ended: Bool[Array, " lanes"]
     ) -> PyTree[Array]:
-        """The carries of some lanes, from the beginning where an episode ended."""
+        """The `carry` of several lanes, restarted in those that `ended`."""
 
         def leaf(start, x):
             return jnp.where(ended.reshape(-1, *[1] * start.ndim), start[None], x)
@@ -313,19 +312,20 @@ class ActorCritic(AbstractValue):
         return jax.tree.map(leaf, self.initial_carry, carry)
 
     def distribution(self, features: PyTree[Array]) -> AbstractDistribution:
-        """The distribution that the policy draws from; see `to_action`."""
+        """The distribution that the policy samples from, given `features`; see
+        `to_action`."""
         return self._distribution(self.actor(features))
 
     def value(self, features: PyTree[Array]) -> Float[Array, ""]:
-        """The estimate of the discounted return from here on."""
+        """The estimated discounted return, given `features`."""
         return self.critic(features)
 
     def distributions(self, features: PyTree[Array]) -> AbstractDistribution:
-        """Those of a batch of features: a batch, which is the last axis of it."""
+        """The distributions for a batch of `features`; the batch is their last axis."""
         return self._distribution(self.actor.of_batch(features))
 
     def values(self, features: PyTree[Array]) -> Float[Array, " batch"]:
-        """Those of a batch of features."""
+        """The values of a batch of `features`."""
         return self.critic.of_batch(features)
 
     def _distribution(self, output: Float[Array, "..."]) -> AbstractDistribution:
@@ -365,8 +365,8 @@ class ActorCritic(AbstractValue):
         observation: PyTree[Array],
         carry: PyTree[Array] = None,
     ) -> Any:
-        """The most likely action; with a memory, the tuple `(action, carry)`. The key
-        is not used."""
+        """The most likely action for an `observation`; with a memory, the tuple
+        `(action, carry)`, given the `carry` so far. The `key` is not used."""
         del key
         return self._act(lambda distribution: distribution.mode(), observation, carry)
 
