@@ -75,6 +75,7 @@ def pytest_collection_modifyitems(items):
         )
         is_left_out = (
             item.get_closest_marker("slow")
+            or item.get_closest_marker("trained")
             or not _NOT_QUICK.isdisjoint(item.path.parts)
             or (is_conformance and id is not None and id not in _QUICK_IDS)
         )

@@ -29,3 +29,33 @@ def orthogonal(layer: Any, scale: float, key: Key[Array, ""]) -> Any:
         layer,
         (matrix.reshape(shape), jnp.zeros_like(layer.bias)),
     )
+
+
+class LayerNorm(eqx.Module):
+    """Layer normalization: the features get mean 0 and variance 1, then a scale and a
+    shift that are learned.
+
+    The features are the first axis. Any others are those of a batch or of an image,
+    and every entry is normalized by itself.
+    """
+
+    scale: Float[Array, " features"]
+    shift: Float[Array, " features"]
+
+    def __init__(self, size: int):
+        """**Arguments:**
+
+        - `size`: the number of features.
+        """
+        self.scale, self.shift = jnp.ones(size), jnp.zeros(size)
+
+    def __call__(
+        self, x: Float[Array, "features *batch"]
+    ) -> Float[Array, "features *batch"]:
+        """The features, normalized."""
+        scale, shift = (
+            y.reshape(-1, *[1] * (x.ndim - 1)) for y in (self.scale, self.shift)
+        )
+        error = x - x.mean(axis=0, keepdims=True)
+        variance = (error**2).mean(axis=0, keepdims=True)
+        return error * jax.lax.rsqrt(variance + 1e-5) * scale + shift

@@ -20,7 +20,7 @@ from ..spaces import (
     MultiDiscrete,
     Tuple,
 )
-from ._layers import affine, orthogonal
+from ._layers import affine, LayerNorm, orthogonal
 from .distributions import (
     AbstractDistribution,
     Categorical,
@@ -49,6 +49,7 @@ class Network(eqx.Module):
 
     convolution: eqx.nn.Conv2d | None
     layers: tuple[eqx.nn.Linear, ...]
+    norms: tuple[LayerNorm, ...]  # of the convolution and of the hidden layers
     input_space: AbstractSpace = eqx.field(static=True)
     activation: Activation = eqx.field(static=True)
 
@@ -61,6 +62,7 @@ class Network(eqx.Module):
         output_scale: float = 1.0,
         torso: Torso = "auto",
         activation: Activation = "tanh",
+        layer_norm: bool = False,
         key: Key[Array, ""],
     ):
         """**Arguments:**
@@ -73,6 +75,8 @@ class Network(eqx.Module):
             hidden layers, for images of shape (height, width, channels); `"mlp"` does
             not; `"auto"` does for images of at least 3 by 3.
         - `activation`: `"tanh"` or `"relu"`.
+        - `layer_norm`: whether the convolution and the hidden layers are normalized
+            before the activation.
         - `key`: a JAX PRNG key for the weights.
         """
         self.input_space = _shapes_of(input_space)
@@ -99,6 +103,8 @@ class Network(eqx.Module):
                 sizes[:-1], sizes[1:], scales, keys, strict=True
             )
         )
+        normalized = [_CHANNELS] * (self.convolution is not None) + [width] * depth
+        self.norms = tuple(map(LayerNorm, normalized)) if layer_norm else ()
 
     def __call__(self, observation: PyTree[Array]) -> Float[Array, "*output"]:
         """The output for one observation."""
@@ -118,15 +124,19 @@ class Network(eqx.Module):
         image = observation.astype(float)
         if observation.dtype == jnp.uint8:
             image = image / 255
-        activation = _ACTIVATIONS[self.activation]
-        return activation(self.convolution(jnp.moveaxis(image, -1, 0))).ravel()
+        features = self.convolution(jnp.moveaxis(image, -1, 0))
+        if self.norms:
+            features = self.norms[0](features)
+        return _ACTIVATIONS[self.activation](features).ravel()
 
     def _of_features(
         self, x: Float[Array, "features *batch"]
     ) -> Float[Array, "*output_and_batch"]:
         activation = _ACTIVATIONS[self.activation]
-        for layer in self.layers[:-1]:
-            x = activation(affine(layer, x))
+        norms = self.norms if self.convolution is None else self.norms[1:]
+        for i, layer in enumerate(self.layers[:-1]):
+            x = affine(layer, x)
+            x = activation(norms[i](x) if norms else x)
         x = affine(self.layers[-1], x)
         return x[0] if self.layers[-1].out_features == "scalar" else x
 
@@ -204,21 +214,8 @@ class ActorCritic(AbstractValue):
         - `key`: a JAX PRNG key for the weights.
         """
         self.action_space = _shapes_of(action_space)
-        self.log_std = self.bounds = None
-        match action_space:
-            case Discrete():
-                outputs = action_space.n
-            case MultiDiscrete():
-                outputs = sum(action_space.nvec)
-            case Box() if jnp.issubdtype(action_space.dtype, jnp.floating):
-                outputs = math.prod(action_space.shape)
-                self.log_std = jnp.zeros(outputs)
-                self.bounds = Constants(action_space.low), Constants(action_space.high)
-            case _:
-                raise TypeError(
-                    "the action space must be a Discrete space or a MultiDiscrete one, "
-                    f"or a Box of floats; got {action_space!r}."
-                )
+        outputs, self.bounds = _outputs_for(action_space)
+        self.log_std = None if self.bounds is None else jnp.zeros(outputs)
         actor_key, critic_key = jr.split(key)
         options: dict[str, Any] = {"torso": torso, "activation": activation}
         self.encoder = self.cell = None
@@ -340,13 +337,7 @@ class ActorCritic(AbstractValue):
         """Turns a `draw` into an action: -1 and 1 stand for the bounds of a `Box`."""
         if self.bounds is None:
             return draw
-        low, high = (bound.value for bound in self.bounds)
-        is_bounded = jnp.isfinite(low) & jnp.isfinite(high)
-        bottom = jnp.where(is_bounded, low, -1.0)
-        top = jnp.where(is_bounded, high, 1.0)
-        middle, reach = (top + bottom) / 2, (top - bottom) / 2
-        action = middle + reach * draw.reshape(low.shape).astype(low.dtype)
-        return jnp.clip(action, low, high)
+        return _between(self.bounds, draw)
 
     def __call__(
         self,
@@ -380,6 +371,100 @@ class ActorCritic(AbstractValue):
         features, carry = self.remember(observation, carry)
         action = self.to_action(choose(self.distribution(features)))
         return action if self.cell is None else (action, carry)
+
+
+class Actor(AbstractValue):
+    """A policy that is not random, from one network.
+
+    From a `Discrete` space it takes the action with the largest output. In a `Box`, the
+    hyperbolic tangent of the output is the place between the bounds; where there are
+    none, the output is the action.
+
+    It can be called as a policy: `agent(key, observation)`, which is the same as
+    `agent.greedy(key, observation)`.
+    """
+
+    network: Network
+    bounds: tuple[Constants, Constants] | None
+    action_space: AbstractSpace = eqx.field(static=True)
+
+    # By identity, so that `jax.jit(agent)` works.
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __init__(
+        self,
+        observation_space: AbstractSpace,
+        action_space: AbstractSpace,
+        hidden_sizes: tuple[int, int] = (64, 2),
+        *,
+        torso: Torso = "auto",
+        activation: Activation = "tanh",
+        key: Key[Array, ""],
+    ):
+        """**Arguments:**
+
+        Those of [`eqenvs.agents.ActorCritic`][].
+        """
+        self.action_space = _shapes_of(action_space)
+        outputs, self.bounds = _outputs_for(action_space)
+        # A small last layer makes the first actions nearly those in the middle.
+        self.network = Network(
+            observation_space, outputs, hidden_sizes,
+            output_scale=0.01, torso=torso, activation=activation, key=key,
+        )  # fmt: skip
+
+    def to_action(self, output: Float[Array, " outputs"]) -> Array:
+        """The action for an output of the network."""
+        if self.bounds is not None:
+            low, high = (bound.value for bound in self.bounds)
+            is_bounded = (jnp.isfinite(low) & jnp.isfinite(high)).ravel()
+            place = jnp.where(is_bounded, jnp.tanh(output), output)
+            return _between(self.bounds, place)
+        if isinstance(self.action_space, MultiDiscrete):
+            return Categoricals(output, self.action_space.nvec).mode()
+        return Categorical(output).mode()
+
+    def __call__(self, key: Key[Array, ""], observation: PyTree[Array]) -> Array:
+        del key
+        return self.to_action(self.network(observation))
+
+    def greedy(self, key: Key[Array, ""], observation: PyTree[Array]) -> Array:
+        """The action. The key is not used."""
+        return self(key, observation)
+
+
+def _outputs_for(
+    space: AbstractSpace,
+) -> tuple[int, tuple[Constants, Constants] | None]:
+    """How many outputs of a network decide an action, and the bounds of a `Box`."""
+    match space:
+        case Discrete():
+            return space.n, None
+        case MultiDiscrete():
+            return sum(space.nvec), None
+        case Box() if jnp.issubdtype(space.dtype, jnp.floating):
+            bounds = Constants(space.low), Constants(space.high)
+            return math.prod(space.shape), bounds
+        case _:
+            raise TypeError(
+                "the action space must be a Discrete space or a MultiDiscrete one, "
+                f"or a Box of floats; got {space!r}."
+            )
+
+
+def _between(bounds: tuple[Constants, Constants], place: Array) -> Array:
+    """The action at a place, of which -1 and 1 are the bounds of a `Box`."""
+    low, high = (bound.value for bound in bounds)
+    is_bounded = jnp.isfinite(low) & jnp.isfinite(high)
+    bottom = jnp.where(is_bounded, low, -1.0)
+    top = jnp.where(is_bounded, high, 1.0)
+    middle, reach = (top + bottom) / 2, (top - bottom) / 2
+    action = middle + reach * place.reshape(low.shape).astype(low.dtype)
+    return jnp.clip(action, low, high)
 
 
 def _shapes_of(space: AbstractSpace) -> AbstractSpace:

@@ -45,6 +45,7 @@ def _run() -> None:
 
     import tyro
 
+    from ._arguments import gather_assignments
     from .bench import Bench
     from .check import Check
     from .evaluate import Evaluate
@@ -53,8 +54,12 @@ def _run() -> None:
     from .play import Play
     from .train import Train
 
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["train"]:
+        arguments = gather_assignments(arguments)
     tyro.cli(
         List | Info | Check | Train | Evaluate | Play | Bench,  # pyright: ignore
+        args=arguments,
         prog="eqenvs",
         description="Reinforcement-learning environments for JAX. "
         "`eqenvs --version` shows the installed version.",

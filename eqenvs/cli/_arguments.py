@@ -1,9 +1,12 @@
 """Arguments that several commands share."""
 
 import pathlib
+from collections.abc import Sequence
 from typing import Annotated
 
 import tyro
+
+from ._algorithms import ALGORITHMS
 
 
 Id = Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="ID")]
@@ -20,6 +23,14 @@ Ids = Annotated[
 Assignments = Annotated[
     tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE ...", help_behavior_hint="")
 ]
+Algorithm = Annotated[
+    str,
+    tyro.conf.arg(
+        metavar="NAME",
+        help=f"Which algorithm: {', '.join(ALGORITHMS)}, or one of your own, as "
+        "mymodule:MyAlgorithm.",
+    ),
+]
 # Their defaults depend on other arguments, and are described in words.
 OptionalInt = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="")]
 OptionalFloat = Annotated[
@@ -28,3 +39,45 @@ OptionalFloat = Annotated[
 OptionalFolder = Annotated[
     pathlib.Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")
 ]
+
+
+# What `--agent.gamma 0.9` is short for, and `--env.gravity 3.7`.
+_ASSIGNMENTS = {"agent": "--agent", "env": "--parameters"}
+
+
+def gather_assignments(arguments: Sequence[str]) -> list[str]:
+    """Writes `--agent.learning-rate 1e-3` as `--agent learning_rate=1e-3`.
+
+    **Arguments:**
+
+    - `arguments`: those of the command line.
+
+    **Returns:**
+
+    The same arguments, with all assignments of a kind in one option at the end.
+    """
+    gathered: dict[str, list[str]] = {option: [] for option in _ASSIGNMENTS.values()}
+    rest: list[str] = []
+    target = rest
+    words = iter(arguments)
+    for word in words:
+        group, dot, name = word.removeprefix("--").partition(".")
+        if word in gathered:
+            target = gathered[word]
+        elif word.startswith("--") and dot and group in _ASSIGNMENTS:
+            name, equals, value = name.partition("=")
+            if not equals:
+                value = next(words, None)
+                if value is None:
+                    raise ValueError(f"{word} needs a value.")
+            assignment = f"{name.replace('-', '_')}={value}"
+            gathered[_ASSIGNMENTS[group]].append(assignment)
+            target = rest
+        else:
+            if word.startswith("-"):
+                target = rest
+            target.append(word)
+    for option, assignments in gathered.items():
+        if assignments:
+            rest += [option, *assignments]
+    return rest

@@ -8,8 +8,9 @@ from .._rollout import evaluate, Evaluation
 
 
 def report(env: Any, agent: Any, seed: int, num_episodes: int) -> Evaluation:
-    """Evaluates an agent's most likely actions, and prints the result."""
-    result = evaluate(env, agent.greedy, seed, num_episodes)
+    """Evaluates an agent, by its most likely actions if it has `greedy`, and prints the
+    result."""
+    result = evaluate(env, getattr(agent, "greedy", agent), seed, num_episodes)
     returns = np.asarray(result.episode_return)
     print(
         f"{num_episodes} evaluation episodes: mean return {returns.mean():.1f}, "

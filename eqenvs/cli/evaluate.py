@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from .._checks import as_key, check_count
+from ._algorithms import look_in_current_folder
 from ._report import report
 
 
@@ -26,5 +27,6 @@ class Evaluate:
 
         check_count("num_episodes", self.num_episodes)
         as_key(self.seed, "evaluate")
+        look_in_current_folder()  # for an environment or an algorithm of the user's
         run = load(self.folder)
         report(run.env, run.agent, self.seed, self.num_episodes)

@@ -4,18 +4,20 @@ from dataclasses import dataclass
 
 from .._parametric import described_fields
 from .._registry import spec
+from ._algorithms import ALGORITHMS, find
 from ._arguments import Id
 
 
 @dataclass
 class Info:
-    """Describe an environment: observations, actions, rewards and parameters."""
+    """Describe an environment: observations, actions, rewards and parameters; or an
+    algorithm and its hyperparameters."""
 
     id: Id
-    """The environment, such as CartPole-v1."""
+    """The environment, such as CartPole-v1, or the algorithm, such as ppo."""
 
     def run(self) -> None:
-        cls = spec(self.id).factory
+        cls = find(self.id) if self.id in ALGORITHMS else spec(self.id).factory
         doc = (cls.__doc__ or "").partition("**Arguments:**")[0].strip()
         print(f"{self.id}: {doc}")
         if not isinstance(cls, type):

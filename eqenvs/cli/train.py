@@ -9,10 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import equinox as eqx
+
 from .._checks import as_key, check_count
 from .._files import new_folder
 from .._registry import make, spec
+from ._algorithms import find, look_in_current_folder
 from ._arguments import (
+    Algorithm,
     Assignments,
     OptionalFloat,
     OptionalFolder,
@@ -24,28 +28,36 @@ from ._report import report
 
 @dataclass
 class Train:
-    """Train an agent with PPO, and save it with its learning curve."""
+    """Train an agent, and save it with its learning curve.
+
+    `--agent.NAME VALUE` sets a hyperparameter of the algorithm, as `--agent.num-envs
+    128`, and `--env.NAME VALUE` a parameter of the environment, as `--env.gravity 3.7`.
+    `eqenvs info` lists them: `eqenvs info pqn`, `eqenvs info CartPole-v1`.
+    """
 
     id: OptionalId = None
     """The environment, such as CartPole-v1."""
     resume: OptionalFolder = None
     """Instead of starting a new run, continue the one in this folder, which ended
     early."""
+    algorithm: Algorithm = "ppo"
+    agent: Assignments = ()
+    """Hyperparameters of the algorithm, such as learning_rate=1e-3 num_envs=128. By
+    default they are what is known to work for this environment, or else the
+    algorithm's own defaults."""
     parameters: Assignments = ()
-    """Parameters of the environment, such as gravity=3.7 pole_mass=0.2. `eqenvs info`
-    lists them."""
+    """Parameters of the environment, such as gravity=3.7 pole_mass=0.2."""
     num_steps: OptionalInt = None
     """Number of steps in all environments together. The default is 1,000,000, or a
     number known to be enough for this environment."""
     seed: int = 0
     """Seed for the random numbers."""
     learning_rate: OptionalFloat = None
-    """Initial step size. For this option and the next two, the defaults are values
-    known to work for this environment, or else those of PPO."""
+    """The same as --agent.learning-rate."""
     discount: OptionalFloat = None
-    """Discount factor."""
+    """The same as --agent.discount."""
     num_envs: OptionalInt = None
-    """Number of environments to play at once."""
+    """The same as --agent.num-envs."""
     num_episodes: int = 100
     """Number of episodes in the final evaluation."""
     checkpoint_seconds: float = 60.0
@@ -90,8 +102,6 @@ class Train:
         print(f"Saved the agent and its learning curve in {folder}.")
 
     def _begin(self) -> pathlib.Path:
-        from ..agents import PPO
-
         if self.id is None:
             print(
                 "eqenvs: which environment should be trained in? `eqenvs list` shows "
@@ -100,19 +110,24 @@ class Train:
             )
             sys.exit(2)
         env = make(self.id, **parse(self.parameters))
+        algorithm_class = find(self.algorithm)
         settings: dict[str, Any] = {"num_steps": 1_000_000}
-        settings |= spec(self.id).training.get("ppo", {})
-        for name in ("num_steps", "learning_rate", "discount", "num_envs"):
+        settings |= spec(self.id).training.get(self.algorithm, {})
+        settings |= parse(self.agent)
+        for name in ("num_steps", *_SHORT):
             if getattr(self, name) is not None:
                 settings[name] = getattr(self, name)
         num_steps = settings.pop("num_steps")
         target_return = settings.pop("target_return", None)
-        ppo = PPO(**settings)
+        algorithm = algorithm_class(**settings)
         check_count("num_steps", num_steps)
-        as_key(self.seed, "train")
+        key = as_key(self.seed, "train")
+        # Raises if the algorithm cannot learn this environment.
+        eqx.filter_eval_shape(algorithm.init, env, key)
         folder = new_folder(self.output, f"{self.id}-seed{self.seed}")
         try:
-            ppo.train(
+            print(f"{algorithm}\nin {env}", flush=True)
+            algorithm.train(
                 env,
                 self.seed,
                 num_steps,
@@ -131,9 +146,10 @@ class Train:
     def _go_on(self, folder: pathlib.Path) -> pathlib.Path:
         from ..agents import resume
 
-        given = ("id", "parameters", "learning_rate", "discount", "num_envs")
+        look_in_current_folder()
+        given = ("id", "algorithm", "agent", "parameters", *_SHORT)
         for name in given:
-            if getattr(self, name) not in (None, ()):
+            if getattr(self, name) != getattr(Train, name):
                 raise ValueError(
                     f"--resume keeps the {name} of the run, so it cannot be given; got "
                     f"{getattr(self, name)!r}."
@@ -147,8 +163,16 @@ class Train:
         return folder
 
 
+# Hyperparameters with an option of their own.
+_SHORT = ("learning_rate", "discount", "num_envs")
+
+# As Python writes them; JSON has others.
+_WORDS = {"True": True, "False": False, "None": None}
+
+
 def parse(assignments: Sequence[str]) -> dict[str, Any]:
-    """Reads `name=value`. A value that is not JSON is a string."""
+    """Reads `name=value`: as JSON; `True`, `False` and `None` as in Python; otherwise as
+    a string."""
     parsed: dict[str, Any] = {}
     for assignment in assignments:
         name, equals, value = assignment.partition("=")
@@ -161,5 +185,5 @@ def parse(assignments: Sequence[str]) -> dict[str, Any]:
         try:
             parsed[name] = json.loads(value)
         except ValueError:
-            parsed[name] = value
+            parsed[name] = _WORDS.get(value, value)
     return parsed

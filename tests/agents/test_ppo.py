@@ -9,12 +9,12 @@ import scipy.stats
 from eqenvs import CartPole, evaluate, Pendulum, spec, VectorEnvironment
 from eqenvs._episodes import EpisodeStatistics
 from eqenvs.agents import ActorCritic, PPO
+from eqenvs.agents._minibatches import random_order
 from eqenvs.agents.ppo import (
     _Batch,
     _collect,
     _evaluate,
     _loss,
-    _random_order,
     _Step,
     advantages,
     PPOLearner,
@@ -99,12 +99,12 @@ def test_the_critic_is_asked_about_where_an_episode_was_cut_off(max_steps):
 
 
 def test_minibatches_are_random():
-    orders = jax.vmap(lambda key: _random_order(key, 6))(jr.split(jr.key(0), 6000))
+    orders = jax.vmap(lambda key: random_order(key, 6))(jr.split(jr.key(0), 6000))
     np.testing.assert_array_equal(jnp.sort(orders, axis=1), [list(range(6))] * 6000)
     _, counts = np.unique(orders, axis=0, return_counts=True)
     assert len(counts) == 720  # Every order, about equally often.
     assert scipy.stats.chisquare(counts).pvalue > 1e-3
-    large = np.asarray(_random_order(jr.key(1), 2**20 + 1))
+    large = np.asarray(random_order(jr.key(1), 2**20 + 1))
     np.testing.assert_array_equal(np.sort(large), np.arange(2**20 + 1))
 
 

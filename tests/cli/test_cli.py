@@ -8,6 +8,7 @@ import tomllib
 import pytest
 
 import eqenvs
+from eqenvs.cli._arguments import gather_assignments
 
 
 # The folder that `eqenvs` is imported from, wherever the command runs.
@@ -33,6 +34,21 @@ def test_list():
     assert status == 0
     assert [line.split()[0] for line in output.splitlines()] == [*eqenvs.registered()]
     assert "CartPole-v1                Balance a pole on a cart." in output
+
+
+def test_info_of_an_algorithm():
+    status, output, _ = run("info", "pqn")
+    assert status == 0 and output.startswith("pqn: The parallelized Q-network")
+    assert "q_lambda = 0.65" in output and "0 trusts the action values" in output
+
+
+def test_assignments_are_gathered():
+    given = "train A --agent.num-envs 8 --seed 1 --agent.torso=mlp --env.gravity 3"
+    expected = "train A --seed 1 --agent num_envs=8 torso=mlp --parameters gravity=3"
+    assert gather_assignments(given.split()) == expected.split()
+    given = "train A --parameters a=1 b=2 --agent c=3 --seed 1 --env.d -4"
+    expected = "train A --seed 1 --agent c=3 --parameters a=1 b=2 d=-4"
+    assert gather_assignments(given.split()) == expected.split()
 
 
 def test_info():
@@ -125,6 +141,42 @@ def test_train_and_evaluate(tmp_path):
     assert again.strip() in output  # The same agent, episodes and seed.
 
 
+def test_another_algorithm(tmp_path):
+    """One of the library's; and one of the user's, with its own agent."""
+    status, output, errors = run(
+        "train", "CartPole-v1", "--algorithm", "pqn", "--num-steps", 64,
+        "--num-episodes", 2, "--agent.num-envs", 8, "--agent.rollout-steps=8",
+        "--agent.layer-norm", "False", "--env.gravity", 3, "--env.max-steps", 9,
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert status == 0, errors
+    assert output.startswith("PQN(") and "gravity=3." in output
+    record = json.loads((tmp_path / "runs/CartPole-v1-seed0/run.json").read_text())
+    assert record["algorithm"]["num_envs"] == 8
+    assert record["algorithm"]["layer_norm"] is False
+    assert record["algorithm"]["q_lambda"] == 0.95  # known to work for this one
+    assert record["environment"]["gravity"] == 3
+
+
+def test_an_algorithm_of_the_user(tmp_path):
+    source = (ROOT / "tests" / "agents" / "walk.py").read_text()
+    (tmp_path / "mine.py").write_text(source)
+    given = ("--num-steps", 20, "--num-episodes", 2, "--agent.speed", 2.5)
+    status, output, errors = run(
+        "train", "CartPole-v1", "--algorithm", "mine:Walk", *given, cwd=tmp_path
+    )
+    assert status == 0, errors
+    assert output.startswith("Walk(speed=2.5") and "2 evaluation episodes" in output
+    folder = "runs/CartPole-v1-seed0"
+    status, again, errors = run("evaluate", folder, "--num-episodes", 2, cwd=tmp_path)
+    assert status == 0, errors
+    assert again.strip() in output
+    status, _, errors = run(
+        "train", "--resume", folder, "--num-steps", 40, cwd=tmp_path
+    )
+    assert status == 0, errors
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
@@ -145,6 +197,31 @@ def test_train_and_evaluate(tmp_path):
         (
             ("train", "CartPole-v1", "--parameters", "gravity=1", "gravity=2"),
             "given twice",
+        ),
+        (
+            ("train", "CartPole-v1", "--algorithm", "PQN"),
+            "Did you mean 'pqn'? The algorithms are ppo, ",
+        ),
+        (
+            ("train", "CartPole-v1", "--algorithm", "nowhere:Mine"),
+            "'nowhere:Mine' cannot be imported: No module named 'nowhere'",
+        ),
+        (
+            ("train", "CartPole-v1", "--algorithm", "eqenvs:CartPole"),
+            "must be a subclass of eqenvs.agents.AbstractAlgorithm",
+        ),
+        (
+            ("train", "CartPole-v1", "--algorithm", "pqn", "--agent.gae-lambda", 1),
+            "PQN has no parameter 'gae_lambda'. Did you mean 'q_lambda'",
+        ),
+        (
+            ("train", "CartPole-v1", "--agent.num-envs"),
+            "--agent.num-envs needs a value",
+        ),
+        (("train", "CartPole-v1", "--env.gravty=3"), "gravity"),
+        (
+            ("train", "Pendulum-v1", "--algorithm", "pqn"),
+            "FlattenAction and Discretize",
         ),
         (("evaluate", "nowhere"), "there is no saved agent in nowhere"),
         (("evaluate", ".", "--num-episodes", "0"), "num_episodes must be at least 1"),

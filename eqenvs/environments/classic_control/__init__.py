@@ -19,7 +19,17 @@ register(
     solved_return=475.0,
     frames_per_second=50.0,
     training={
-        "ppo": {"num_steps": 500_000, "reward_scale": 0.1, "target_return": 495.0}
+        "ppo": {"num_steps": 500_000, "reward_scale": 0.1, "target_return": 495.0},
+        "pqn": {
+            "num_steps": 300_000,
+            "learning_rate": 2.5e-4,
+            "reward_scale": 0.1,
+            "q_lambda": 0.95,
+            "final_epsilon": 0.1,
+            "exploration_fraction": 0.2,
+            "num_epochs": 4,
+            "hidden_width": 64,
+        },
     },
 )
 register(

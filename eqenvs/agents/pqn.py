@@ -1,0 +1,409 @@
+"""PQN: the parallelized Q-network.
+
+Gallici, Fellows, Ellis, Pou, Masmitja, Foerster & Martin, "Simplifying deep temporal
+difference learning" (2024). Many environments played at once take the place of a replay
+buffer, and layer normalization that of a target network. The targets are those of
+Peng's Q(lambda), as in Daley & Amato, "Reconciling lambda-returns with experience
+replay" (2019).
+
+The file reads from top to bottom in the order in which an update runs:
+
+1. `_collect`: the agent takes `rollout_steps` steps in `num_envs` environments, most of
+   them the best it knows, some at random.
+2. `_next_values`: what is the best action worth in the states that they led to?
+3. `lambda_returns`: what was every action worth?
+4. `_improve`: several epochs of minibatches, each of which moves the action values
+   towards that.
+"""
+
+from typing import get_args, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import optax
+from jaxtyping import Array, Bool, Float, Int32, Key, PyTree
+
+from .._bound import AbstractValue
+from .._environment import AbstractEnvironment
+from .._episodes import EpisodeStatistics
+from .._vector import VectorEnvironment
+from ..fields import choice, count, flag, real
+from ..spaces import AbstractSpace, Discrete
+from ._algorithm import AbstractAlgorithm, AbstractLearner
+from ._minibatches import random_order
+from ._returns import lambda_returns
+from .networks import Activation, Network, Torso
+
+
+class QNetwork(AbstractValue):
+    """Action values, from a network with layer normalization.
+
+    It can be called as a policy: `agent(key, observation)` returns the best action, and
+    so does `agent.greedy(key, observation)`.
+    """
+
+    network: Network
+
+    # By identity, so that `jax.jit(agent)` works.
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __init__(
+        self,
+        observation_space: AbstractSpace,
+        action_space: AbstractSpace,
+        hidden_sizes: tuple[int, int] = (128, 2),
+        *,
+        torso: Torso = "auto",
+        activation: Activation = "relu",
+        layer_norm: bool = True,
+        key: Key[Array, ""],
+    ):
+        """**Arguments:**
+
+        - `observation_space`: any space.
+        - `action_space`: a `Discrete` space.
+        - `hidden_sizes`: the width and the number of the hidden layers.
+        - `torso`: as for [`eqenvs.agents.ActorCritic`][].
+        - `activation`: `"tanh"` or `"relu"`.
+        - `layer_norm`: whether the layers are normalized.
+        - `key`: a JAX PRNG key for the weights.
+        """
+        if not isinstance(action_space, Discrete):
+            raise TypeError(
+                "PQN needs a Discrete action space, which the wrappers FlattenAction "
+                f"and DiscretizeAction can make; got {action_space!r}."
+            )
+        self.network = Network(
+            observation_space,
+            action_space.n,
+            hidden_sizes,
+            torso=torso,
+            activation=activation,
+            layer_norm=layer_norm,
+            key=key,
+        )
+
+    def values(self, observation: PyTree[Array]) -> Float[Array, " actions"]:
+        """The discounted return after every action."""
+        return self.network(observation)
+
+    def values_of_batch(
+        self, observations: PyTree[Array]
+    ) -> Float[Array, "actions batch"]:
+        """Those of a batch of observations, which is the last axis of them."""
+        return self.network.of_batch(observations)
+
+    def __call__(
+        self, key: Key[Array, ""], observation: PyTree[Array]
+    ) -> Int32[Array, ""]:
+        del key
+        return jnp.argmax(self.values(observation)).astype(jnp.int32)
+
+    def greedy(
+        self, key: Key[Array, ""], observation: PyTree[Array]
+    ) -> Int32[Array, ""]:
+        """The best action. The key is not used."""
+        return self(key, observation)
+
+
+class PQNLearner(AbstractLearner):
+    """Everything that changes while PQN trains."""
+
+    agent: QNetwork
+    optimizer_state: PyTree
+    states: PyTree[Array]
+    episodes: EpisodeStatistics
+    num_updates: Int32[Array, ""]
+    planned_updates: Float[Array, ""]
+
+
+class PQN(AbstractAlgorithm[PQNLearner]):
+    """The parallelized Q-network, for discrete actions.
+
+    ```python
+    agent, metrics, learner = PQN().train(CartPole(), 0, num_steps=500_000)
+    eqenvs.evaluate(CartPole(), agent.greedy, 1, num_episodes=100)
+    ```
+
+    Its metrics, besides `"return"` and `"length"`, which are those of episodes with
+    random actions in between: `"loss"`, half the squared error of the action values;
+    `"action_value"`, their mean (both averaged over the minibatches); and `"epsilon"`,
+    the probability of a random action.
+    """
+
+    learning_rate: Float[Array, ""] = real(
+        5e-4, "Step size of RAdam at the beginning.", minimum=0
+    )
+    discount: Float[Array, ""] = real(0.99, "Discount factor.", minimum=0, maximum=1)
+    q_lambda: Float[Array, ""] = real(
+        0.65,
+        "Decay of the returns: 0 trusts the action values, 1 the rewards.",
+        minimum=0,
+        maximum=1,
+    )
+    initial_epsilon: Float[Array, ""] = real(
+        1.0, "Probability of a random action at the beginning.", minimum=0, maximum=1
+    )
+    final_epsilon: Float[Array, ""] = real(
+        0.05, "Probability of a random action in the end.", minimum=0, maximum=1
+    )
+    exploration_fraction: Float[Array, ""] = real(
+        0.1,
+        "Part of training in which the probability of a random action falls linearly.",
+        above=0,
+        maximum=1,
+    )
+    max_gradient_norm: Float[Array, ""] = real(
+        10.0, "Norm that longer gradients are clipped to.", minimum=0
+    )
+    reward_scale: Float[Array, ""] = real(
+        1.0, "Factor that rewards are multiplied by before the agent learns from them."
+    )
+    num_envs: int = count(64, "Number of environments.")
+    rollout_steps: int = count(32, "Steps in each environment per update.")
+    num_epochs: int = count(2, "Epochs per update.")
+    num_minibatches: int = count(16, "Minibatches per epoch.")
+    hidden_width: int = count(128, "Width of the hidden layers.")
+    hidden_depth: int = count(2, "Number of hidden layers.", minimum=0)
+    activation: Activation = choice(
+        "relu", "Activation function.", options=get_args(Activation)
+    )
+    torso: Torso = choice(
+        "auto",
+        "Whether the network begins with a convolution; 'auto': for images.",
+        options=get_args(Torso),
+    )
+    layer_norm: bool = flag(True, "Whether the layers are normalized.")
+    anneal_learning_rate: bool = flag(
+        True, "Whether the step size falls linearly to zero."
+    )
+
+    def __check_init__(self):
+        if self.steps_per_update % self.num_minibatches != 0:
+            raise ValueError(
+                "num_envs * rollout_steps must be a multiple of num_minibatches; got "
+                f"{self.num_envs} * {self.rollout_steps} and {self.num_minibatches}."
+            )
+
+    @property
+    def steps_per_update(self) -> int:
+        return self.num_envs * self.rollout_steps
+
+    def init(self, env: AbstractEnvironment, key: Key[Array, ""]) -> PQNLearner:
+        network_key, reset_key = jr.split(key)
+        envs = VectorEnvironment(env, self.num_envs)
+        agent = QNetwork(
+            envs.single_observation_space,
+            envs.single_action_space,
+            (self.hidden_width, self.hidden_depth),
+            torso=self.torso,
+            activation=self.activation,
+            layer_norm=self.layer_norm,
+            key=network_key,
+        )
+        _, states = envs.reset(reset_key)
+        weights = eqx.filter(agent, eqx.is_inexact_array)
+        return PQNLearner(
+            agent=agent,
+            optimizer_state=_optimizer(self).init(weights),
+            states=states,
+            episodes=EpisodeStatistics.start(self.num_envs),
+            num_updates=jnp.array(0, jnp.int32),
+            planned_updates=jnp.array(jnp.inf),
+        )
+
+    def update(
+        self, env: AbstractEnvironment, learner: PQNLearner, key: Key[Array, ""]
+    ) -> tuple[PQNLearner, dict[str, Array]]:
+        collect_key, improve_key = jr.split(key)
+        envs = VectorEnvironment(env, self.num_envs)
+        epsilon = _epsilon(self, learner)
+        states, episodes, steps = _collect(self, envs, learner, epsilon, collect_key)
+        target = lambda_returns(
+            steps.reward,
+            _next_values(learner.agent, steps, envs.observe(states)),
+            steps.terminated,
+            steps.truncated,
+            self.discount,
+            self.q_lambda,
+        )
+        batch = _Batch(steps.observation, steps.action, target)
+        agent, optimizer_state, losses = _improve(self, learner, batch, improve_key)
+        mean_return, mean_length = episodes.mean()
+        metrics = {
+            "return": mean_return,
+            "length": mean_length,
+            **losses,
+            "epsilon": epsilon,
+        }
+        learner = PQNLearner(
+            agent=agent,
+            optimizer_state=optimizer_state,
+            states=states,
+            episodes=episodes,
+            num_updates=learner.num_updates + 1,
+            planned_updates=learner.planned_updates,
+        )
+        return learner, metrics
+
+    def agent(self, learner: PQNLearner) -> QNetwork:
+        return learner.agent
+
+
+def _epsilon(pqn: PQN, learner: PQNLearner) -> Float[Array, ""]:
+    """The probability of a random action now."""
+    fallen = (1 - learner.remaining()) / pqn.exploration_fraction
+    change = pqn.final_epsilon - pqn.initial_epsilon
+    return pqn.initial_epsilon + change * jnp.minimum(fallen, 1.0)
+
+
+class _Step(NamedTuple):
+    """What one step of the agent leaves to learn from."""
+
+    observation: PyTree[Array]
+    action: Int32[Array, "*lanes"]
+    value: Float[Array, "*lanes"]  # of the best action
+    reward: Float[Array, "*lanes"]
+    terminated: Bool[Array, "*lanes"]
+    truncated: Bool[Array, "*lanes"]
+    final_observation: PyTree[Array]
+
+
+def _collect(
+    pqn: PQN,
+    envs: VectorEnvironment,
+    learner: PQNLearner,
+    epsilon: Float[Array, ""],
+    key: Key[Array, ""],
+) -> tuple[PyTree[Array], EpisodeStatistics, _Step]:
+    """Takes `rollout_steps` steps in every environment."""
+    lanes = jnp.arange(pqn.num_envs, dtype=jnp.uint32)
+
+    def act(key, lane, values):
+        """The best action, or with probability `epsilon` a random one."""
+        count = values.shape[0]
+        is_random, which = jr.uniform(jr.fold_in(key, lane), (2,), epsilon.dtype)
+        random_action = jnp.minimum((which * count).astype(jnp.int32), count - 1)
+        best_action = jnp.argmax(values).astype(jnp.int32)
+        return jnp.where(is_random < epsilon, random_action, best_action)
+
+    def body(carry, key):
+        states, episodes = carry
+        act_key, env_key = jr.split(key)
+        observation = envs.observe(states)
+        values = learner.agent.values_of_batch(observation)
+        action = jax.vmap(act, in_axes=(None, 0, -1))(act_key, lanes, values)
+        step = envs.step(env_key, states, action)
+        episodes = episodes.update(step.reward, step.terminated | step.truncated)
+        transition = _Step(
+            observation=observation,
+            action=action,
+            value=values.max(axis=0),
+            reward=step.reward * pqn.reward_scale,
+            terminated=step.terminated,
+            truncated=step.truncated,
+            final_observation=step.info["final_observation"],
+        )
+        return (step.state, episodes), transition
+
+    start = (learner.states, learner.episodes)
+    (states, episodes), steps = jax.lax.scan(
+        body, start, jr.split(key, pqn.rollout_steps)
+    )
+    return states, episodes, steps
+
+
+def _next_values(
+    agent: QNetwork, steps: _Step, last_observation: PyTree[Array]
+) -> Float[Array, "steps num_envs"]:
+    """The value of the best action in the state that each step led to.
+
+    At the end of an episode, that is the state it ended in. Its value counts only if
+    the episode was truncated there: only then it could have gone on.
+    """
+
+    def value_of(observations):
+        return agent.values_of_batch(observations).max(axis=0)
+
+    def final_values():
+        flat = jax.tree.map(
+            lambda x: x.reshape(-1, *x.shape[2:]), steps.final_observation
+        )
+        return value_of(flat).reshape(steps.value.shape)
+
+    following = jnp.concatenate([steps.value[1:], value_of(last_observation)[None]])
+    is_truncated = steps.truncated & ~steps.terminated
+    final = jax.lax.cond(
+        jnp.any(is_truncated), final_values, lambda: jnp.zeros_like(steps.value)
+    )
+    return jnp.where(is_truncated, final, following)
+
+
+class _Batch(NamedTuple):
+    observation: PyTree[Array]
+    action: Int32[Array, "*batch"]
+    target: Float[Array, "*batch"]
+
+
+def _improve(
+    pqn: PQN, learner: PQNLearner, batch: _Batch, key: Key[Array, ""]
+) -> tuple[QNetwork, PyTree, dict[str, Float[Array, ""]]]:
+    """Several epochs of minibatches on what was collected."""
+    batch = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), batch)
+    weights, rest = eqx.partition(learner.agent, eqx.is_inexact_array)
+    step_size = pqn.learning_rate
+    if pqn.anneal_learning_rate:
+        step_size = step_size * learner.remaining()
+
+    def minibatch_step(carry, minibatch):
+        weights, optimizer_state = carry
+        gradient, losses = jax.grad(
+            lambda weights: _loss(eqx.combine(weights, rest), minibatch),
+            has_aux=True,
+        )(weights)
+        # Optax needs implicit promotion, which a user may have forbidden.
+        with jax.numpy_dtype_promotion("standard"):
+            direction, optimizer_state = _optimizer(pqn).update(
+                gradient, optimizer_state
+            )
+        weights = jax.tree.map(lambda w, d: w - step_size * d, weights, direction)
+        return (weights, optimizer_state), losses
+
+    def epoch(carry, key):
+        order = random_order(key, pqn.steps_per_update)
+        minibatches = jax.tree.map(
+            lambda x: x[order].reshape(pqn.num_minibatches, -1, *x.shape[1:]), batch
+        )
+        return jax.lax.scan(minibatch_step, carry, minibatches)
+
+    (weights, optimizer_state), losses = jax.lax.scan(
+        epoch, (weights, learner.optimizer_state), jr.split(key, pqn.num_epochs)
+    )
+    return eqx.combine(weights, rest), optimizer_state, jax.tree.map(jnp.mean, losses)
+
+
+def _loss(
+    agent: QNetwork, batch: _Batch
+) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
+    """The loss of a minibatch, and what there is to say about it."""
+    values = agent.values_of_batch(batch.observation)
+    # A mask: the gradient of an index would be a scatter, one entry at a time.
+    actions = jax.lax.broadcasted_iota(jnp.int32, values.shape, 0)
+    is_taken = actions == batch.action[None]
+    value = jnp.sum(jnp.where(is_taken, values, 0.0), axis=0)
+    loss = ((value - batch.target) ** 2).mean() / 2
+    return loss, {"loss": loss, "action_value": value.mean()}
+
+
+def _optimizer(pqn: PQN) -> optax.GradientTransformation:
+    """RAdam's direction; the step size is applied where it is used."""
+    return optax.chain(
+        optax.clip_by_global_norm(pqn.max_gradient_norm),  # pyright: ignore
+        optax.scale_by_radam(),
+    )

@@ -1,0 +1,64 @@
+"""The algorithms by name, as the command line and facts about environments use them."""
+
+import difflib
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from ..agents import AbstractAlgorithm
+
+
+# Imported only when they are used, because they need optional packages.
+ALGORITHMS = {
+    "ppo": "eqenvs.agents:PPO",
+    "a2c": "eqenvs.agents:A2C",
+    "pqn": "eqenvs.agents:PQN",
+}
+
+
+def find(name: str) -> "type[AbstractAlgorithm]":
+    """An algorithm's class.
+
+    **Arguments:**
+
+    - `name`: a name of the table, or where to import a class from, written
+        `"module:Class"`.
+
+    **Raises:**
+
+    `ValueError` if there is no such algorithm; `TypeError` if it is something else.
+    """
+    if name not in ALGORITHMS and name.count(":") != 1:
+        close = difflib.get_close_matches(name.lower(), ALGORITHMS, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(
+            f"there is no algorithm {name!r}.{hint} The algorithms are "
+            f"{', '.join(ALGORITHMS)}; one of your own is written 'module:Class'."
+        )
+    look_in_current_folder()
+    from ..agents import AbstractAlgorithm
+
+    module, class_name = ALGORITHMS.get(name, name).split(":")
+    try:
+        found = getattr(importlib.import_module(module), class_name)
+    except (ImportError, AttributeError, ValueError) as error:
+        if name in ALGORITHMS:
+            raise
+        raise ValueError(
+            f"the algorithm {name!r} cannot be imported: {error}."
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, AbstractAlgorithm)):
+        raise TypeError(
+            f"{name!r} must be a subclass of eqenvs.agents.AbstractAlgorithm; got "
+            f"{found!r}."
+        )
+    return found
+
+
+def look_in_current_folder() -> None:
+    """Modules there can be imported from now on, as `python -m` does it."""
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
