@@ -171,7 +171,7 @@ _WORDS = {"True": True, "False": False, "None": None}
 
 
 def parse(assignments: Sequence[str]) -> dict[str, Any]:
-    """Reads `name=value`: as JSON; `True`, `False` and `None` as in Python; otherwise as
+    """Reads `name=value`. A value that is neither JSON nor `True`, `False` or `None` is
     a string."""
     parsed: dict[str, Any] = {}
     for assignment in assignments:
