@@ -39,10 +39,10 @@ def to_config(object: AbstractParametric) -> dict[str, Any]:
     **Returns:**
 
     A dictionary. Under `"class"` it has where the class is imported from; under the
-    name of each field a bool, integer, float or string, `None`, a NumPy array, or a
-    configuration if the field holds such an object. Floats are the shortest that are
-    read back as the same number; infinity is `"inf"`, so that all but the arrays can be
-    written as JSON.
+    name of each field a bool, integer, float or string, `None`, a list of these, a
+    NumPy array, or a configuration if the field holds such an object. Floats are the
+    shortest that are read back as the same number; infinity is `"inf"`, so that all but
+    the arrays can be written as JSON.
 
     **Raises:**
 
@@ -130,6 +130,8 @@ def _make(cls: type, values: dict[str, Any]) -> Any:
 def _write(value: Any, name: str) -> Any:
     if value is None or isinstance(value, bool | int | str):
         return value
+    if isinstance(value, tuple):
+        return [_write(x, name) for x in value]
     if isinstance(value, AbstractParametric):
         return to_config(value)
     if isinstance(value, AbstractSpace):

@@ -17,8 +17,9 @@ import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float32, UInt8
+from jaxtyping import Array, Bool, Float32, UInt8
 
+from .._fusion import computed_once
 from . import _font
 from ._text import number_strokes, string_strokes
 from .scene import Cells, Disc, Numbers, Polygon, Rectangle, Scene, Segment, Text
@@ -102,19 +103,28 @@ def _draw(scene: Scene, height: int, width: int) -> UInt8[Array, "height width 3
         cells = scene.shapes[0]
         pixels = canvas.pixels_of_a_cell(cells)
         if pixels is not None and _is_one(cells.opacity):
-            return _repeat(_to_bytes(255 * _cell_colors(cells)), pixels)
+            colors = computed_once(_true(scene), _to_bytes(255 * _cell_colors(cells)))
+            return _repeat(colors, pixels)
     background = 255 * _unit(scene.background)
     planes = [jnp.broadcast_to(background[i], (height, width)) for i in range(3)]
     for shape in scene.shapes:
         planes = _DRAWERS[type(shape)](canvas, shape, planes)
-    # One number for each pixel, and then its bytes: if three colors were made side by
-    # side, the compiler would work out everything for each of them.
+    # One number for each pixel, and then its bytes. If three colors were made side by
+    # side, or the bytes together with whatever reads them, the compiler would work out
+    # everything for each of them.
     red, green, blue = ((plane + 0.5).astype(jnp.uint32) for plane in planes)
-    pixels = red | (green << 8) | (blue << 16)
+    pixels = computed_once(_true(scene), red | (green << 8) | (blue << 16))
     return (pixels[..., None] >> np.array([[[0, 8, 16]]], np.uint32)).astype(jnp.uint8)
 
 
 _draw_alone = jax.jit(_draw, static_argnums=(1, 2))
+
+
+def _true(scene: Scene) -> Bool[Array, ""]:
+    """What always holds, but depends on the scene, as far as a compiler can tell."""
+    numbers = [jnp.asarray(x) for x in jax.tree.leaves(scene) if np.size(x)]
+    some = [x[(0,) * x.ndim].astype(jnp.float32) for x in numbers]
+    return ~(jnp.sin(jnp.stack(some).sum()) > 2)
 
 
 def _to_bytes(values: Array) -> UInt8[Array, "..."]:

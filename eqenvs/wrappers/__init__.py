@@ -45,6 +45,7 @@ from .normalize_reward import (
     NormalizeRewardState as NormalizeRewardState,
 )
 from .one_hot_observation import OneHotObservation as OneHotObservation
+from .pixel_observation import PixelObservation as PixelObservation
 from .previous_action_and_reward import (
     PreviousActionAndReward as PreviousActionAndReward,
     PreviousActionAndRewardState as PreviousActionAndRewardState,

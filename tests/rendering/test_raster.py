@@ -262,3 +262,20 @@ def test_thin_lines_get_fainter_and_do_not_break():
     scene = Scene(Segment((0, 0.2), (4, 2.8), 0.005, BLACK), (0, 0, 4, 3), WHITE)
     columns = (255 - pixels(scene)[..., 0]).sum(0)
     assert columns.min() > 0.45 * columns.max() > 0
+
+
+def test_pixels_are_computed_once_however_they_are_used():
+    """Whatever reads the pixels is compiled apart from what computes them, or the
+    compiler would compute a pixel for each of its uses."""
+
+    @jax.jit
+    def brightness(x):
+        scene = Scene([Disc((x, 0.5), 0.2, (1, 0, 0))], (0, 0, 1, 1))
+        return jnp.sum(rasterize(scene, 16).astype(jnp.float32))
+
+    one = brightness.lower(jnp.float32(0.5)).compile().as_text()
+    batch = jax.jit(jax.vmap(brightness)).lower(jnp.zeros(3)).compile().as_text()
+    for program in (one, batch):
+        assert " conditional(" in program
+    slope = jax.jit(jax.vmap(jax.grad(brightness)))
+    np.testing.assert_array_equal(slope(jnp.array([0.3, 0.6])), 0)
