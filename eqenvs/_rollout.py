@@ -60,7 +60,8 @@ class Rollout(NamedTuple):
     - `carry`: the carry of each lane's policy at the end.
     """
 
-    trajectory: Trajectory | None
+    # `None` where it was not stored. Those who read it know that it was.
+    trajectory: Trajectory
     episode_return: Float[Array, "*lanes"]
     episode_length: Int32[Array, "*lanes"]
     finished: Bool[Array, "*lanes"]
@@ -377,7 +378,8 @@ def _rollout(
         lanes, trajectory = player.step(jr.fold_in(key, time), lanes, reset=True)
         if not store_states:
             trajectory = trajectory._replace(state=None, next_state=None)
-        return vary(lanes, axes), trajectory if store else None
+        stored: Any = trajectory if store else None
+        return vary(lanes, axes), stored
 
     times = jnp.arange(num_steps, dtype=jnp.uint32)
     lanes, trajectory = jax.lax.scan(body, start, times)

@@ -1,3 +1,4 @@
+import math
 import os
 import pathlib
 
@@ -5,7 +6,7 @@ import pathlib
 # One cache of compiled programs for all tests and all workers. Set before JAX starts.
 _cache = pathlib.Path(__file__).parent.parent / ".jax_cache"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_cache))
-os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import jax  # noqa: E402
@@ -84,10 +85,18 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_runtest_teardown(item, nextitem):
-    """Drops compiled programs that no later test of this worker uses: they would take
-    gigabytes in the end."""
-    if nextitem is None or _group(nextitem) != _group(item):
+    """Drops compiled programs once they take gigabytes, between two groups of tests."""
+    is_last = nextitem is None or _group(nextitem) != _group(item)
+    if is_last and _memory() > 3 * 2**30:
         jax.clear_caches()
+
+
+def _memory():
+    """The memory that this process takes, in bytes."""
+    if not os.path.exists("/proc/self/statm"):  # not on Linux
+        return math.inf
+    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _group(item):

@@ -47,16 +47,13 @@ def test_a_method_compiles_once():
     assert count == 1 and compiled._cache_size() == 1
 
 
-@pytest.mark.parametrize(
-    "again", [copy.copy, copy.deepcopy, pickle], ids=["copy", "deepcopy", "pickle"]
-)
+def pickled(x):
+    return pickle.loads(pickle.dumps(x))
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, pickled])
 def test_copies(again):
     env, state = start()
-    if again is pickle:
-
-        def again(x):
-            return pickle.loads(pickle.dumps(x))
-
     step = again(env.step)(jr.key(1), state, 1)
     assert eqx.tree_equal(step, env.step(jr.key(1), state, 1))
     for value in (

@@ -1,6 +1,7 @@
 """The loop, mostly with an algorithm that compiles in no time."""
 
 import math
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -192,7 +193,8 @@ def test_nothing_left_to_do():
 
 
 def test_hyper_parameters_do_not_recompile():
-    count = run_updates._cached._cache_size
+    compiled: Any = run_updates
+    count = compiled._cached._cache_size
     train(Walk(speed=1.0), ENV, 0, 20)
     before = count()
     train(Walk(speed=2.0), CartPole(gravity=5.0), 1, 500, target_return=3)

@@ -45,11 +45,9 @@ def describe_game(game):
 
 
 def numbers_of(numbers):
-    """What stands in the 32 slots."""
-    return sum(
-        ((int(digit) >> np.arange(32)) & 1) << k
-        for k, digit in enumerate(numbers.digits)
-    )
+    """The numbers in the 32 slots."""
+    digits = [(int(digit) >> np.arange(32)) & 1 for digit in numbers.digits]
+    return sum((digit << k for k, digit in enumerate(digits)), np.zeros(32, int))
 
 
 def describe_state(state):

@@ -153,7 +153,7 @@ def test_small_numbers_take_few_bytes(numbers):
     assert len(_varints(np.array([5, -5, 63]))) == 3
 
 
-def unpacked(packer: Packer, packed) -> dict:
+def unpacked(packer: Packer, packed) -> Any:
     """What `scene.js` reads, in Python: the arrays of a recording by their path."""
     data = zlib.decompress(base64.b64decode(packer.to_base64()))
     offset = 0
