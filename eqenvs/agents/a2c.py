@@ -28,6 +28,7 @@ from .._episodes import EpisodeStatistics
 from .._vector import VectorEnvironment
 from ..fields import choice, count, flag, real
 from ._algorithm import AbstractAlgorithm, AbstractLearner
+from ._critic import append, evaluate, flat
 from .memory import Memory
 from .networks import Activation, ActorCritic, Torso
 
@@ -79,7 +80,7 @@ class A2C(AbstractAlgorithm[A2CLearner]):
     reward_scale: Float[Array, ""] = real(
         1.0, "Factor that rewards are multiplied by before the agent learns from them."
     )
-    num_envs: int = count(64, "Number of environments.")
+    num_envs: int = count(16, "Number of environments.")
     rollout_steps: int = count(16, "Steps in each environment per update.")
     hidden_width: int = count(64, "Width of the hidden layers and of the memory.")
     hidden_depth: int = count(2, "Number of hidden layers.", minimum=0)
@@ -212,41 +213,22 @@ def _loss(
     `carry` is what the memory carried into the rollout, and `last_observation` the
     observation after it.
     """
-    shape = steps.reward.shape
-    ended = steps.terminated | steps.truncated
-    # The observation after the rollout is there for its value alone.
-    observations = jax.tree.map(
-        lambda x, last: jnp.concatenate([x, last[None]]),
-        steps.observation,
-        last_observation,
+    features, value, next_value = evaluate(
+        agent,
+        carry,
+        append(steps.observation, last_observation),
+        steps.final_observation,
+        steps.terminated,
+        steps.truncated,
     )
-    features, carries = agent.unroll(
-        observations, jnp.concatenate([ended, jnp.zeros_like(ended[:1])]), carry
-    )
-    values = agent.values(_flat(features)).reshape(-1, *shape[1:])
-    value, next_value = values[:-1], values[1:]
-
-    # What a truncated episode ended on has a value as well, and is seen only there.
-    is_truncated = steps.truncated & ~steps.terminated
-
-    def final_values():
-        final = jax.vmap(jax.vmap(agent.remember))(
-            steps.final_observation, jax.tree.map(lambda x: x[:-1], carries)
-        )[0]
-        return agent.values(_flat(final)).reshape(shape)
-
-    final_value = jax.lax.cond(
-        jnp.any(is_truncated), final_values, lambda: jnp.zeros_like(value)
-    )
-    next_value = jnp.where(is_truncated, final_value, next_value)
     target = jax.lax.stop_gradient(
         lambda_returns(steps, next_value, a2c.discount, a2c.gae_lambda)
     )
 
-    distribution = agent.distributions(_flat(jax.tree.map(lambda x: x[:-1], features)))
-    log_prob = distribution.log_prob(jnp.moveaxis(_flat(steps.draw), 0, -1))
+    distribution = agent.distributions(flat(features))
+    log_prob = distribution.log_prob(jnp.moveaxis(flat(steps.draw), 0, -1))
     advantage = jax.lax.stop_gradient(target - value)
-    policy_loss = -(log_prob.reshape(shape) * advantage).mean()
+    policy_loss = -(log_prob.reshape(advantage.shape) * advantage).mean()
     value_loss = ((target - value) ** 2).mean() / 2
     mean_entropy = distribution.entropy().mean()
     loss = (
@@ -308,11 +290,6 @@ def _improve(
         step_size = step_size * learner.remaining()
     weights = jax.tree.map(lambda w, d: w - step_size * d, weights, direction)
     return eqx.combine(weights, rest), optimizer_state, losses
-
-
-def _flat(tree: PyTree[Array]) -> PyTree[Array]:
-    """With one axis for steps and lanes."""
-    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), tree)
 
 
 def _weights(agent: ActorCritic) -> PyTree:

@@ -8,10 +8,14 @@ Abbeel, "High-dimensional continuous control using generalized advantage estimat
 The file reads from top to bottom in the order in which an update runs:
 
 1. `_collect`: the policy takes `rollout_steps` steps in `num_envs` environments.
-2. `_evaluate`: what return does the critic expect from each state?
+2. `evaluate`: what return does the critic expect from each state?
 3. `advantages`: how much better than expected was each action?
 4. `_improve`: several epochs of minibatches, each of which moves the policy toward the
    better actions, but not far from the policy that played.
+
+An agent with a memory learns from whole lanes instead of single steps. For each
+minibatch, its memory is unrolled over the rollout again, from the carry that the lane
+started with, and reset where an episode ended.
 """
 
 from typing import get_args, NamedTuple
@@ -28,7 +32,9 @@ from .._episodes import EpisodeStatistics
 from .._vector import VectorEnvironment
 from ..fields import choice, count, flag, real
 from ._algorithm import AbstractAlgorithm, AbstractLearner
+from ._critic import append, evaluate, flat
 from ._minibatches import random_order
+from .memory import Memory
 from .networks import Activation, ActorCritic, Torso
 
 
@@ -38,6 +44,7 @@ class PPOLearner(AbstractLearner):
     agent: ActorCritic
     optimizer_state: PyTree
     states: PyTree[Array]
+    carry: PyTree[Array]
     episodes: EpisodeStatistics
     num_updates: Int32[Array, ""]
     planned_updates: Float[Array, ""]
@@ -83,7 +90,7 @@ class PPO(AbstractAlgorithm[PPOLearner]):
     rollout_steps: int = count(64, "Steps in each environment per update.")
     num_epochs: int = count(4, "Epochs per update.")
     num_minibatches: int = count(8, "Minibatches per epoch.")
-    hidden_width: int = count(64, "Width of the hidden layers.")
+    hidden_width: int = count(64, "Width of the hidden layers and of the memory.")
     hidden_depth: int = count(2, "Number of hidden layers.", minimum=0)
     activation: Activation = choice(
         "tanh", "Activation function.", options=get_args(Activation)
@@ -92,6 +99,9 @@ class PPO(AbstractAlgorithm[PPOLearner]):
         "auto",
         "Whether the networks start with a convolution; 'auto' means for images.",
         options=get_args(Torso),
+    )
+    memory: Memory = choice(
+        "none", "The recurrent cell of the agent.", options=get_args(Memory)
     )
     anneal_learning_rate: bool = flag(
         True, "Whether the step size falls linearly to zero."
@@ -102,6 +112,11 @@ class PPO(AbstractAlgorithm[PPOLearner]):
             raise ValueError(
                 "num_envs * rollout_steps must be a multiple of num_minibatches; got "
                 f"{self.num_envs} * {self.rollout_steps} and {self.num_minibatches}."
+            )
+        if self.memory != "none" and self.num_envs % self.num_minibatches != 0:
+            raise ValueError(
+                "with a memory, num_envs must be a multiple of num_minibatches; got "
+                f"{self.num_envs} and {self.num_minibatches}."
             )
 
     @property
@@ -117,6 +132,7 @@ class PPO(AbstractAlgorithm[PPOLearner]):
             (self.hidden_width, self.hidden_depth),
             torso=self.torso,
             activation=self.activation,
+            memory=self.memory,
             key=network_key,
         )
         _, states = envs.reset(reset_key)
@@ -124,6 +140,7 @@ class PPO(AbstractAlgorithm[PPOLearner]):
             agent=agent,
             optimizer_state=_optimizer(self).init(_weights(agent)),
             states=states,
+            carry=agent.initial_carries(self.num_envs),
             episodes=EpisodeStatistics.start(self.num_envs),
             num_updates=jnp.array(0, jnp.int32),
             planned_updates=jnp.array(jnp.inf),
@@ -134,8 +151,15 @@ class PPO(AbstractAlgorithm[PPOLearner]):
     ) -> tuple[PPOLearner, dict[str, Array]]:
         collect_key, improve_key = jr.split(key)
         envs = VectorEnvironment(env, self.num_envs)
-        states, episodes, steps = _collect(self, envs, learner, collect_key)
-        value, next_value = _evaluate(learner.agent, steps, envs.observe(states))
+        states, carry, episodes, steps = _collect(self, envs, learner, collect_key)
+        _, value, next_value = evaluate(
+            learner.agent,
+            learner.carry,
+            append(steps.observation, envs.observe(states)),
+            steps.final_observation,
+            steps.terminated,
+            steps.truncated,
+        )
         advantage = advantages(steps, value, next_value, self.discount, self.gae_lambda)
         batch = _Batch(
             observation=steps.observation,
@@ -143,6 +167,8 @@ class PPO(AbstractAlgorithm[PPOLearner]):
             log_prob=steps.log_prob,
             advantage=advantage,
             target=advantage + value,
+            ended=steps.terminated | steps.truncated,
+            carry=learner.carry,
         )
         agent, optimizer_state, losses = _improve(self, learner, batch, improve_key)
         mean_return, mean_length = episodes.mean()
@@ -156,6 +182,7 @@ class PPO(AbstractAlgorithm[PPOLearner]):
             agent=agent,
             optimizer_state=optimizer_state,
             states=states,
+            carry=carry,
             episodes=episodes,
             num_updates=learner.num_updates + 1,
             planned_updates=learner.planned_updates,
@@ -180,7 +207,7 @@ class _Step(NamedTuple):
 
 def _collect(
     ppo: PPO, envs: VectorEnvironment, learner: PPOLearner, key: Key[Array, ""]
-) -> tuple[PyTree[Array], EpisodeStatistics, _Step]:
+) -> tuple[PyTree[Array], PyTree[Array], EpisodeStatistics, _Step]:
     """Takes `rollout_steps` steps in every environment."""
     agent = learner.agent
     lanes = jnp.arange(ppo.num_envs, dtype=jnp.uint32)
@@ -190,14 +217,17 @@ def _collect(
         return draw, distribution.log_prob(draw), agent.to_action(draw)
 
     def body(carry, key):
-        states, episodes = carry
+        states, memory, episodes = carry
         act_key, env_key = jr.split(key)
         observation = envs.observe(states)
+        features, memory = jax.vmap(agent.remember)(observation, memory)
         draw, log_prob, action = jax.vmap(act, in_axes=(None, 0, -1))(
-            act_key, lanes, agent.distributions(observation)
+            act_key, lanes, agent.distributions(features)
         )
         step = envs.step(env_key, states, action)
-        episodes = episodes.update(step.reward, step.terminated | step.truncated)
+        ended = step.terminated | step.truncated
+        memory = agent.restart(memory, ended)
+        episodes = episodes.update(step.reward, ended)
         transition = _Step(
             observation=observation,
             draw=draw,
@@ -207,44 +237,13 @@ def _collect(
             truncated=step.truncated,
             final_observation=step.info["final_observation"],
         )
-        return (step.state, episodes), transition
+        return (step.state, memory, episodes), transition
 
-    start = (learner.states, learner.episodes)
-    (states, episodes), steps = jax.lax.scan(
+    start = (learner.states, learner.carry, learner.episodes)
+    (states, memory, episodes), steps = jax.lax.scan(
         body, start, jr.split(key, ppo.rollout_steps)
     )
-    return states, episodes, steps
-
-
-def _evaluate(
-    agent: ActorCritic, steps: _Step, last_observation: PyTree[Array]
-) -> tuple[Float[Array, "steps num_envs"], Float[Array, "steps num_envs"]]:
-    """The value of every observation, and of the one that followed it.
-
-    At the end of an episode, the final observation is the one that followed: a
-    truncated episode could have gone on from there.
-    """
-
-    def value_of(observations):
-        flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), observations)
-        return agent.values(flat).reshape(-1, *steps.reward.shape[1:])
-
-    observations = jax.tree.map(
-        lambda x, last: jnp.concatenate([x, last[None]]),
-        steps.observation,
-        last_observation,
-    )
-    values = value_of(observations)
-    # Most next observations have a value already. Final observations do not, and they
-    # count only if the episode was truncated.
-    is_truncated = steps.truncated & ~steps.terminated
-    final_values = jax.lax.cond(
-        jnp.any(is_truncated),
-        lambda: value_of(steps.final_observation),
-        lambda: jnp.zeros_like(values[1:]),
-    )
-    next_values = jnp.where(is_truncated, final_values, values[1:])
-    return values[:-1], next_values
+    return states, memory, episodes, steps
 
 
 def advantages(
@@ -274,20 +273,46 @@ def advantages(
 
 
 class _Batch(NamedTuple):
-    """The data that the losses are computed from."""
+    """The data that the losses are computed from.
+
+    `ended` and `carry` are for a memory: where episodes ended, and what each lane
+    carried into the rollout.
+    """
 
     observation: PyTree[Array]
     draw: Array
     log_prob: Float[Array, "*shape"]
     advantage: Float[Array, "*shape"]
     target: Float[Array, "*shape"]
+    ended: Bool[Array, "*shape"]
+    carry: PyTree[Array]
+
+    def of_steps_or_lanes(self) -> "_Batch":
+        """With one leading axis: of single steps or, with a memory, of whole lanes."""
+        if self.carry is None:
+            return flat(self)
+        return self.swapped()
+
+    def swapped(self) -> "_Batch":
+        """With the axes of steps and lanes in the other order."""
+        batch = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), self._replace(carry=None))
+        return batch._replace(carry=self.carry)
+
+    def with_features(self, agent: ActorCritic) -> "_Batch":
+        """With features in place of observations, and a single axis of steps."""
+        if self.carry is None:
+            return self
+        batch = self.swapped()
+        features, _ = agent.unroll(batch.observation, batch.ended, self.carry)
+        return flat(batch._replace(observation=features, carry=None))
 
 
 def _improve(
     ppo: PPO, learner: PPOLearner, batch: _Batch, key: Key[Array, ""]
 ) -> tuple[ActorCritic, PyTree, dict[str, Float[Array, ""]]]:
     """Several epochs of minibatches on the collected steps."""
-    batch = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), batch)
+    batch = batch.of_steps_or_lanes()
+    count = ppo.steps_per_update if ppo.memory == "none" else ppo.num_envs
     weights, rest = eqx.partition(learner.agent, eqx.is_inexact_array)
     step_size = ppo.learning_rate
     if ppo.anneal_learning_rate:
@@ -308,7 +333,7 @@ def _improve(
         return (weights, optimizer_state), losses
 
     def epoch(carry, key):
-        order = random_order(key, ppo.steps_per_update)
+        order = random_order(key, count)
         minibatches = jax.tree.map(
             lambda x: x[order].reshape(ppo.num_minibatches, -1, *x.shape[1:]), batch
         )
@@ -324,6 +349,7 @@ def _loss(
     ppo: PPO, agent: ActorCritic, batch: _Batch
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
     """The loss of a minibatch, and its metrics."""
+    batch = batch.with_features(agent)
     distribution = agent.distributions(batch.observation)
     value = agent.values(batch.observation)
     log_prob = distribution.log_prob(jnp.moveaxis(batch.draw, 0, -1))

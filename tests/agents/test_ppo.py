@@ -9,11 +9,11 @@ import scipy.stats
 from eqenvs import CartPole, evaluate, Pendulum, spec, VectorEnvironment
 from eqenvs._episodes import EpisodeStatistics
 from eqenvs.agents import ActorCritic, PPO
+from eqenvs.agents._critic import append, evaluate as evaluate_states
 from eqenvs.agents._minibatches import random_order
 from eqenvs.agents.ppo import (
     _Batch,
     _collect,
-    _evaluate,
     _loss,
     _Step,
     advantages,
@@ -79,12 +79,25 @@ def test_the_critic_is_asked_about_where_an_episode_was_cut_off(max_steps):
     _, states = envs.reset(jr.key(0))
     agent = ActorCritic(env.observation_space, env.action_space, key=jr.key(1))
     learner = PPOLearner(
-        agent, None, states, EpisodeStatistics.start(8), jnp.int32(0), jnp.array(1.0)
+        agent=agent,
+        optimizer_state=None,
+        states=states,
+        carry=None,
+        episodes=EpisodeStatistics.start(8),
+        num_updates=jnp.int32(0),
+        planned_updates=jnp.array(1.0),
     )
-    states, _, steps = eqx.filter_jit(_collect)(ppo, envs, learner, jr.key(2))
+    states, _, _, steps = eqx.filter_jit(_collect)(ppo, envs, learner, jr.key(2))
     assert (steps.reward == 0.5).all()
     assert all(0 < lanes.sum() < 8 for lanes in steps.draw)  # Each has its own key.
-    value, next_value = _evaluate(agent, steps, envs.observe(states))
+    _, value, next_value = evaluate_states(
+        agent,
+        None,
+        append(steps.observation, envs.observe(states)),
+        steps.final_observation,
+        steps.terminated,
+        steps.truncated,
+    )
     value_of = jax.vmap(jax.vmap(agent.value))
     np.testing.assert_allclose(value, value_of(steps.observation), atol=1e-6)
     # What a terminated episode ended on has no value, whatever is written there.
@@ -138,6 +151,8 @@ def test_the_loss_is_that_of_the_paper(either_precision):
             jnp.asarray(observation, float),
             draw,
             *(jnp.asarray(x, float) for x in (old_log_prob, advantage, target)),
+            ended=jnp.zeros(64, bool),
+            carry=None,
         )
         loss, losses = _loss(ppo, agent, batch)
         scaled = (advantage - advantage.mean()) / advantage.std()
@@ -209,9 +224,11 @@ def test_vmap_over_seeds_and_hyperparameters():
     np.testing.assert_allclose(weights[1], untrained.actor.layers[0].weight)
 
 
-def test_metrics():
-    """Without a step size, the policy that learns stays the policy that plays."""
-    ppo = PPO(learning_rate=0, **SMALL)
+@pytest.mark.parametrize("memory", ["none", "lstm"])
+def test_metrics(memory):
+    """Without a step size, the policy that learns stays the policy that plays; and a
+    memory that goes over a rollout once more remembers what it did when it played."""
+    ppo = PPO(learning_rate=0, memory=memory, **SMALL)
     _, metrics, learner = ppo.train(CartPole(max_steps=4), 0, 3 * 64)
     np.testing.assert_array_equal(metrics["steps"], [64, 128, 192])
     np.testing.assert_array_equal(metrics["return"], [4, 4, 4])
@@ -256,6 +273,8 @@ def test_one_agent_in_many_worlds():
 def test_mistakes(unchecked):
     with pytest.raises(ValueError, match=r"multiple of num_minibatches; got 5 \* 7"):
         PPO(num_envs=5, rollout_steps=7, num_minibatches=2)
+    with pytest.raises(ValueError, match=r"with a memory, .* got 6 and 4"):
+        PPO(num_envs=6, rollout_steps=4, num_minibatches=4, memory="gru")
     with pytest.raises(TypeError, match="PPO has no parameter 'lr'"):
         PPO(lr=1)
     with pytest.raises(ValueError, match=r"PPO\.discount.*from 0 to 1; got 2"):
