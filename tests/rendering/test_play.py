@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -256,6 +257,23 @@ def test_games_with_one_seed_are_the_same():
         return session.view()["scene"]
 
     assert play(1) == play(1) != play(2)
+
+
+class Count(eqx.Module):
+    """An agent with a memory: it pushes to the right in its first two steps."""
+
+    initial_carry: Any = eqx.field(default_factory=lambda: jnp.int32(0))
+
+    def __call__(self, key, observation, carry):
+        return (carry < 2).astype(jnp.int32), carry + 1
+
+
+def test_the_memory_of_an_agent_follows_the_game():
+    session = new_session(agent=Count())
+    assert [session.step(None)["action"] for _ in range(3)] == [1, 1, 0]
+    session.reset()
+    assert session.step(0)["action"] == 0  # A person's step counts as well.
+    assert [session.step(None)["action"] for _ in range(2)] == [1, 0]
 
 
 def test_the_agent_acts_on_what_it_sees():

@@ -46,9 +46,12 @@ def _observe(env: Any, state: Any) -> Any:
 
 
 @eqx.filter_jit
-def _act(agent: Any, key: Any, observation: Any) -> Any:
+def _act(agent: Any, key: Any, observation: Any, carry: Any) -> tuple[Any, Any]:
+    """The action of an agent, and the carry of its memory, if it has one."""
     act = getattr(agent, "greedy", agent)
-    return act(key, observation)
+    if carry is None:
+        return act(key, observation), None
+    return act(key, observation, carry)
 
 
 class Session:
@@ -136,6 +139,7 @@ class Session:
         else:
             self.observation, self.state = self.env.reset(self._new_key())
         self.episode += 1
+        self._carry = getattr(self.agent, "initial_carry", None)
         self.total = 0.0
         self.step_number = 0
         self.ended = 0
@@ -157,22 +161,25 @@ class Session:
 
         `ValueError` if there is no such action.
         """
-        if action is None:
-            if self.agent is None:
-                raise ValueError("there is no agent to act.")
-            action = _act(self.agent, self._new_key(), self.observation)
-        else:
-            action = self.controls.to_array(action)
+        if action is None and self.agent is None:
+            raise ValueError("there is no agent to act.")
+        chosen = None if action is None else self.controls.to_array(action)
+        carry = self._carry
+        if chosen is None or carry is not None:
+            # A memory also follows a person's steps, so that it can take over.
+            action, carry = _act(self.agent, self._new_key(), self.observation, carry)
+            chosen = action if chosen is None else chosen
         if self.ended:
             return self.view()
-        step = self.env.advance(self._new_key(), self.state, action)
+        self._carry = carry
+        step = self.env.advance(self._new_key(), self.state, chosen)
         self.observation, self.state = step.observation, step.state
         self.ended = TERMINATED * bool(step.terminated)
         self.ended += TRUNCATED * bool(step.truncated)
         reward = float(step.reward)
         self.total += reward
         self.step_number += 1
-        number = float(np.asarray(action).reshape(()))
+        number = float(np.asarray(chosen).reshape(()))
         self._frames.append(_Frame(self._scene(), number, reward, self.ended))
         return self.view()
 
