@@ -1,4 +1,4 @@
-"""Measures eqenvs beside gymnax, and beside others that are installed."""
+"""Compares the speed of eqenvs with gymnax and other installed libraries."""
 
 import importlib.util
 import json
@@ -22,7 +22,7 @@ Section = Literal[
 
 @dataclass
 class Benchmarks:
-    """Measure speed beside gymnax, and beside others that are installed."""
+    """Compare speed with gymnax and other installed libraries."""
 
     ids: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
     """Which environments, such as CartPole-v1; by default all."""

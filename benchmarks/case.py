@@ -144,7 +144,7 @@ class Case:
 
 
 def why_not(id: str) -> str | None:
-    """Why an environment cannot be measured beside gymnax; `None` if it can."""
+    """Why an environment cannot be compared with gymnax; `None` if it can."""
     if id in NEEDS_DATA:
         return NEEDS_DATA[id]
     if id not in importlib.import_module("gymnax").registered_envs:

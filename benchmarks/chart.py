@@ -4,8 +4,8 @@ import io
 from typing import Any
 
 
-# By lanes, these are drawn in colour, the rest in grey.
-COLOURED = {
+# By lanes, these are drawn in color, the rest in gray.
+COLORED = {
     "CartPole-v1": "tab:blue",
     "Acrobot-v1": "tab:orange",
     "PointRobot-misc": "tab:green",
@@ -59,11 +59,11 @@ def draw_ratios(axes: Any, results: dict[str, Any]) -> None:
         "fast": ("D", "tab:orange", "VectorEnvironment, fast keys"),
     }
     axes.hlines(rows, 1, [found[id]["times_gymnax"]["vector"] for id in ids], "0.85")
-    for name, (marker, colour, label) in styles.items():
+    for name, (marker, color, label) in styles.items():
         times = [found[id]["times_gymnax"][name] for id in ids]
         ends = [found[id]["times_gymnax_range"][name] for id in ids]
-        axes.hlines(rows, *zip(*ends, strict=True), colour, linewidth=1)
-        axes.plot(times, rows, marker, color=colour, markersize=5, label=label)
+        axes.hlines(rows, *zip(*ends, strict=True), color, linewidth=1)
+        axes.plot(times, rows, marker, color=color, markersize=5, label=label)
     axes.axvline(1, color="black", linewidth=1)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
@@ -76,19 +76,19 @@ def draw_ratios(axes: Any, results: dict[str, Any]) -> None:
 def draw_lanes(axes: Any, results: dict[str, Any]) -> None:
     """What a step of one lane costs, by the number of lanes."""
     found = results["lanes"]
-    for id, each in sorted(found.items(), key=lambda item: item[0] in COLOURED):
-        colour = COLOURED.get(id, "0.8")
+    for id, each in sorted(found.items(), key=lambda item: item[0] in COLORED):
+        color = COLORED.get(id, "0.8")
         for name, marker in (("vector", "o"), ("gymnax", "x")):
-            if name == "gymnax" and id not in COLOURED:
+            if name == "gymnax" and id not in COLORED:
                 continue
             costs = each.get(name, {})
             axes.plot(
                 [int(n) for n in costs],
                 [cost["seconds_per_step"] * 1e9 for cost in costs.values()],
-                color=colour,
+                color=color,
                 marker=marker,
                 markersize=3 if marker == "o" else 7,
-                label=id if name == "vector" and id in COLOURED else None,
+                label=id if name == "vector" and id in COLORED else None,
             )
     axes.plot([], [], "-", color="0.8", label="other environments")
     axes.plot([], [], "x", color="black", label="gymnax")

@@ -103,7 +103,7 @@ def steps_per_call(count: int) -> int:
     """How many steps the program for so many lanes takes."""
     if count == SNAPSHOT_LANES:
         return SNAPSHOT_STEPS
-    # Pages of memory cost most when they are first written to, in every call anew: with
+    # Pages of memory cost most when they are first written to, in every new call: with
     # four steps that was a quarter to half of the time of 100,000 pictures. A million
     # lanes, of which 40 steps took too long, still pay for it.
     least = 40 if count <= 100_000 else 4

@@ -144,7 +144,7 @@ def entrants(case: Case, target: float) -> list[Entrant]:
 def vector_entrant(
     name: str, loop: str, envs: Any, num_envs: int, target: float
 ) -> Entrant:
-    """Environments with Gymnasium's vectorised interface."""
+    """Environments with Gymnasium's vectorized interface."""
     envs.reset()
     space = getattr(envs, "single_action_space", envs.action_space)
     space.seed(0)

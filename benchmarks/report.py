@@ -10,7 +10,7 @@ from eqenvs.cli._measure import WAYS
 from .case import CONTESTANTS
 
 
-# Their ratios say more about gymnax than about the rest of the catalogue.
+# Their ratios say more about gymnax than about the rest of the catalog.
 OUTLIERS = ("Seaquest-MinAtar", "SimpleBandit-bsuite")
 # What a cost by lanes that counts as flat may differ by.
 FLAT = 1.5
@@ -59,7 +59,7 @@ def tables(results: dict[str, Any]) -> list[Table]:
 
 
 def throughput(results: dict[str, Any], found: dict[str, Any]) -> Table:
-    """Rollouts beside gymnax."""
+    """Rollouts compared with gymnax."""
     rows = []
     for id, each in found.items():
         cells = [1e6 / each["steps_per_second"][name] for name in CONTESTANTS]

@@ -1,4 +1,4 @@
-"""Whole rollouts beside gymnax: how fast, how long to compile, how large."""
+"""Whole rollouts compared with gymnax: speed, compile time and memory."""
 
 import statistics
 from typing import Any

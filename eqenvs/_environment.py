@@ -181,7 +181,7 @@ class AbstractLoop(LoopBase, Generic[State, Action, Observation]):
         - `state`: the state to move on from.
         - `action`: an element of `action_space`, as an array; a Python or NumPy
             scalar is enough where the space has a single number. An array outside
-            the space stands for its nearest element.
+            the space is replaced by its nearest element.
 
         **Returns:**
 

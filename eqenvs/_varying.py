@@ -15,7 +15,7 @@ Tree = TypeVar("Tree")
 
 
 def varying_axes(tree: Any) -> frozenset[str]:
-    """The axes of the mesh over which any array of `tree` varies; none outside of
+    """The axes of the mesh over which any array of `tree` varies; none outside
     `jax.shard_map`."""
     if not jax.sharding.get_abstract_mesh().manual_axes:
         return frozenset()
@@ -40,6 +40,6 @@ def _axes(x: Any) -> frozenset[str]:
     if isinstance(x, jax.Array):
         x = jax.typeof(x)
     kind = getattr(x, "manual_axis_type", None)
-    if kind is None:  # before JAX 0.10, or outside of `jax.shard_map`
+    if kind is None:  # before JAX 0.10, or outside `jax.shard_map`
         return getattr(x, "vma", None) or frozenset()
     return kind.varying

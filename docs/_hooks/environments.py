@@ -24,11 +24,16 @@ from mkdocs.structure.files import File, Files
 
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
+for _folder in (ROOT, ROOT / "docs" / "_hooks"):
+    if str(_folder) not in sys.path:
+        sys.path.insert(0, str(_folder))
+
+from policies import POLICIES  # noqa: E402
 
 import eqenvs  # noqa: E402
 from eqenvs._parametric import described_fields  # noqa: E402
+from eqenvs.rendering.viewer._pack import pack_scenes, Packer  # noqa: E402
+from eqenvs.rendering.viewer._viewer import font_data, read_asset  # noqa: E402
 
 
 PICTURES = ROOT / "docs" / "pictures"
@@ -56,7 +61,10 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
             files.append(File.generated(config, page.picture, content=page.svg))
         if page.viewer is not None:
             path = f"viewers/{page.id}.html"
-            files.append(File.generated(config, path, content=page.viewer))
+            files.append(File.generated(config, path, content=page.viewer.to_html()))
+    files.append(File.generated(config, "assets/wall.json", content=wall_scenes()))
+    scene_js = read_asset("scene.js")
+    files.append(File.generated(config, "assets/scene.js", content=scene_js))
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -163,21 +171,26 @@ class Page:
                 return f"pictures/{self.id}.{suffix}"
         return None
 
+    @property
+    def policy(self) -> Any:
+        """What plays in the pictures; `None` for random actions."""
+        return POLICIES.get(self.cls.__name__)
+
     @ft.cached_property
     def play(self) -> Any:
-        """Four lanes of a random policy; `None` if the environment has no picture."""
+        """Four lanes of the policy; `None` if the environment has no picture."""
         _, state = self.env.reset(jr.key(0))
         try:
             jax.eval_shape(self.env.draw, state)
         except NotImplementedError:
             return None
         return eqenvs.rollout(
-            self.env, None, 0, num_steps=NUM_STEPS, num_envs=4, states=True
+            self.env, self.policy, 0, num_steps=NUM_STEPS, num_envs=4, states=True
         )
 
     @ft.cached_property
     def svg(self) -> str | None:
-        """The picture after a few random steps."""
+        """The picture after a few steps."""
         if self.recorded is not None or self.play is None:
             return None
         time = STEPS.get(self.spec.family, 2)
@@ -186,8 +199,8 @@ class Page:
         return eqenvs.rendering.to_svg(square(jax.device_get(scene)), size=320)
 
     @ft.cached_property
-    def viewer(self) -> str | None:
-        """A page that plays it."""
+    def viewer(self) -> Any:
+        """The viewer of what was played; `None` if the environment has no picture."""
         if self.play is None:
             return None
         return eqenvs.rendering.Viewer(
@@ -195,7 +208,7 @@ class Page:
             self.play,
             title=self.id,
             frames_per_second=self.spec.frames_per_second,
-        ).to_html()
+        )
 
     @property
     def picture(self) -> str | None:
@@ -219,9 +232,9 @@ class Page:
             self.lead,
             self._head(),
             self._example(),
+            self._watch(),
             *self._process(),
             self._parameters(),
-            self._watch(),
             self._rules(),
             self._differences(),
             self._speed(),
@@ -261,8 +274,9 @@ class Page:
             "## Watch\n\n"
             f'<iframe class="viewer" src="../../viewers/{self.id}.html" '
             f'title="Viewer of {self.id}" loading="lazy"></iframe>\n\n'
-            "Four lanes of a random policy, in the viewer that "
-            "[`eqenvs.rendering.Viewer`][] makes of any rollout."
+            f"Four lanes of a {'random' if self.policy is None else 'short'} policy, "
+            "in the page that [`eqenvs.rendering.Viewer`][] makes from any rollout. "
+            f"To play it yourself: `eqenvs play {self.id}`."
         )
 
     def _facts(self) -> str:
@@ -645,12 +659,46 @@ def plain(text: str) -> str:
     return text.replace("`", "")
 
 
-def wall(root: str) -> str:
-    """The pictures of all environments."""
-    tiles = "\n".join(
-        f'<a href="{root}environments/{page.id}/" title="{page.id}">'
-        f'<img src="{root}{page.picture}" alt="{page.alt}" loading="lazy"></a>'
+def tiles() -> list[Page]:
+    """The pages on the wall: one for every class."""
+    return [
+        page
         for page in pages()
-        if page.picture is not None and first_page(page.cls).id == page.id
+        if page.viewer is not None and first_page(page.cls).id == page.id
+    ]
+
+
+def wall(root: str) -> str:
+    """The pictures of all environments, which `wall.js` sets in motion."""
+    pictures = "\n".join(
+        f'<a href="{root}environments/{page.id}/" title="{page.id}">'
+        f'<img src="{root}{page.picture}" alt="{page.alt}" width="320" height="320">'
+        "</a>"
+        for page in tiles()
     )
-    return f'<div class="wall">\n{tiles}\n</div>' if tiles else ""
+    return (
+        f'<div class="wall" id="wall" data-scenes="{root}assets/wall.json">\n'
+        f"{pictures}\n</div>\n"
+        '<p class="wall-caption">One tile for every environment, drawn from its states '
+        "as a short or a random policy plays. "
+        '<button type="button" id="wall-pause" hidden>Pause</button></p>\n'
+        f'<script src="{root}assets/scene.js"></script>\n'
+        f'<script src="{root}assets/wall.js"></script>'
+    )
+
+
+def wall_scenes() -> str:
+    """One lane of every tile, packed as in the viewer's pages."""
+    packer, packed = Packer(), []
+    for page in tiles():
+        (recording,) = page.viewer.recordings.values()
+        scenes = jax.tree.map(lambda x: np.asarray(x)[:, :1], recording.scenes)
+        packed.append(
+            {
+                "frames": recording.num_frames,
+                "framesPerSecond": page.spec.frames_per_second,
+                "scene": pack_scenes(packer, scenes),
+            }
+        )
+    data = {"font": font_data(), "tiles": packed, "recording": packer.to_base64()}
+    return json.dumps(data, separators=(",", ":"))

@@ -1,5 +1,7 @@
 """`eqenvs info`"""
 
+import inspect
+import re
 from dataclasses import dataclass
 
 from .._parametric import described_fields
@@ -18,8 +20,8 @@ class Info:
 
     def run(self) -> None:
         cls = find(self.id) if self.id in ALGORITHMS else spec(self.id).factory
-        doc = (cls.__doc__ or "").partition("**Arguments:**")[0].strip()
-        print(f"{self.id}: {doc}")
+        doc = (cls.__doc__ or "").partition("**Arguments:**")[0]
+        print(f"{self.id}: {plain_text(doc)}")
         if not isinstance(cls, type):
             return
         print("\nParameters:")
@@ -27,4 +29,33 @@ class Info:
             parameter = field.parameter
             unit = f" [{parameter.unit}]" if parameter.unit else ""
             print(f"  {name} = {field.default_text}{unit}")
-            print(f"      {parameter.description} ({parameter.allowed})")
+            print(f"      {plain_text(parameter.description)} ({parameter.allowed})")
+
+
+def plain_text(markdown: str) -> str:
+    """A docstring as it should look in a terminal, without the signs of Markdown."""
+    text = inspect.cleandoc(markdown).strip()
+    text = re.sub(
+        r"^\|.*\|$(\n\|.*\|$)*", lambda table: _columns(table[0]), text, flags=re.M
+    )
+    text = re.sub(r"^```.*\n", "", text, flags=re.M)
+    text = re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", text)
+    text = re.sub(r"\[`([\w.]+)`\]\[\]", r"\1", text)
+    return re.sub(r"\*\*(.+?)\*\*|`([^`]+)`", r"\1\2", text)
+
+
+def _columns(table: str) -> str:
+    """A table with columns that are as wide as their widest cell."""
+    rows = [
+        [cell.strip().replace("`", "") for cell in row.strip("|").split("|")]
+        for row in table.splitlines()
+        if not re.fullmatch(r"[|\s:-]+", row)
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  "
+        + "  ".join(
+            cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    )

@@ -19,7 +19,7 @@ FEW_WORDS = 100
 
 
 def compiled(*static_argnames: str) -> Callable[[Callable], Callable]:
-    """Compiles a function that JAX also calls outside of `jit`, with values.
+    """Compiles a function that JAX also calls outside `jit`, with values.
 
     Inside of `jit` it is inlined. The result is a plain function, because a key is
     pickled with the functions of its implementation, and those by their names.

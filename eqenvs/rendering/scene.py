@@ -302,7 +302,7 @@ class Cells(AbstractShape):
 
         - `values`: an integer or boolean array of shape `(rows, columns)`, with a
             `palette`; or RGB colors from 0 to 1 of shape `(rows, columns, 3)`. Indices
-            outside of the palette take its nearest end.
+            outside the palette take its nearest end.
         - `palette`: one RGB color for each index, shape `(colors, 3)`.
         - `opacity`: a number, or one for each cell; a boolean mask does.
         - `box`: `(left, bottom, right, top)`. By default a cell is a unit square and

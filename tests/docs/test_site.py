@@ -92,11 +92,16 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture(params=[1280, 390])
+@pytest.fixture(
+    params=[(1280, "light"), (390, "dark")], ids=["desktop, light", "phone, dark"]
+)
 def visit(request, chromium, address):
     """Opens a page, and fails on errors in the console and on requests elsewhere."""
     problems = []
-    page = chromium.new_page(viewport={"width": request.param, "height": 900})
+    width, scheme = request.param
+    page = chromium.new_page(
+        viewport={"width": width, "height": 900}, color_scheme=scheme
+    )
     page.on(
         "console",
         lambda message: (
@@ -118,8 +123,10 @@ def visit(request, chromium, address):
     def go(path):
         page.goto(address + path)
         page.wait_for_load_state("networkidle")
-        width = page.evaluate("document.documentElement.scrollWidth")
-        assert width <= request.param, f"{path} is {width} pixels wide"
+        widest = page.evaluate("document.documentElement.scrollWidth")
+        assert widest <= width, f"{path} is {widest} pixels wide"
+        colors = page.evaluate("document.body.dataset.mdColorScheme")
+        assert colors == {"light": "default", "dark": "slate"}[scheme]
         return page
 
     yield go
@@ -133,6 +140,9 @@ def visit(request, chromium, address):
     [
         "",
         "tutorials/own_environment/",
+        "tutorials/memory/",
+        "moving/gymnax/",
+        "performance/",
         "environments/CartPole-v1/",
         "environments/Breakout-MinAtar/",
         "environments/FrozenLake-misc/",
@@ -148,6 +158,56 @@ def test_a_page_opens(visit, path):
         ).length"""
     )
     assert broken == 0
+
+
+def pixels_of(page):
+    """The pictures of the wall, as one string each."""
+    return page.evaluate(
+        "[...document.querySelectorAll('#wall canvas')].map((c) => c.toDataURL())"
+    )
+
+
+@pytest.mark.browser
+def test_the_wall_moves_until_it_is_paused(visit):
+    page = visit("")
+    page.locator("#wall canvas").first.wait_for()
+    start = pixels_of(page)
+    assert len(start) == len({eqenvs.spec(id).factory for id in eqenvs.registered()})
+    page.wait_for_function(
+        """(start) => {
+            const now = [...document.querySelectorAll("#wall canvas")];
+            return now.some((canvas, i) => canvas.toDataURL() !== start[i]);
+        }""",
+        arg=start,
+    )
+    page.locator("#wall-pause").click()
+    page.wait_for_timeout(100)
+    paused = pixels_of(page)
+    page.wait_for_timeout(300)
+    assert pixels_of(page) == paused
+
+
+@pytest.mark.browser
+def test_the_wall_stands_still_for_those_who_ask_for_it(visit):
+    page = visit("")
+    page.emulate_media(reduced_motion="reduce")
+    page.reload()
+    page.wait_for_load_state("networkidle")
+    assert page.locator("#wall img").count() > 0
+    assert page.locator("#wall canvas").count() == 0
+    assert not page.locator("#wall-pause").is_visible()
+
+
+@pytest.mark.browser
+def test_the_viewer_plays_on_its_page(visit):
+    page = visit("environments/Pendulum-v1/")
+    page.locator("iframe.viewer").scroll_into_view_if_needed()
+    viewer = page.frame_locator("iframe.viewer")
+    viewer.locator("canvas").first.wait_for()
+    assert viewer.locator("canvas").count() == 4
+    viewer.locator("#play").click()
+    page.wait_for_timeout(200)
+    assert int(viewer.locator("#scrub").input_value()) > 0
 
 
 @pytest.mark.browser

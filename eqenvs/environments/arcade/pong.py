@@ -55,7 +55,7 @@ class Pong(
     | 1 | the ball is |
     | 2 | the ball was one step before |
 
-    What lies outside of the screen is shown at its border.
+    What lies outside the screen is shown at its border.
 
     **Action:** `Discrete(3)`: 0 leaves the left paddle where it is, 1 moves it up, 2
     moves it down. With `right_player="agent"`, `MultiDiscrete((3, 3))`: the actions of

@@ -61,7 +61,7 @@ class PointRobot(
     otherwise 0. With `dense_reward`, minus the distance to the goal.
 
     **Start:** the robot is uniform in a rectangle (`start="rectangle"`), or in that
-    rectangle outside of the ring within `goal_radius` of the full circle
+    rectangle outside the ring within `goal_radius` of the full circle
     (`"off_circle"`), or in the middle of the circle (`"center"`), or in the half disc at
     an angle and a distance that are both uniform (`"half_disc"`). The goal is at `goal`;
     where that is None, it is drawn for the episode, uniform on the semicircle.
