@@ -105,10 +105,13 @@ def _of_function(path: str, function: Any) -> Iterator[str]:
     if not doc:
         yield f"{path} has no docstring."
         return
-    # What no package exports is for those who read the code. And a docstring may refer
-    # to another one, as in "Those of [`eqenvs.rollout`][]".
+    # What no package exports is for those who read the code. A docstring may refer to
+    # another one, as in "Those of [`eqenvs.rollout`][]"; that of a simple method may be
+    # one sentence.
     refers = re.search(r"\b(as|those of|as in|as for) \[`[\w.]+`\]\[\]", doc, re.I)
-    if not _is_exported(path) or refers:
+    is_method = path.rpartition(".")[0] not in sys.modules
+    is_short = is_method and "**Arguments:**" not in doc
+    if not _is_exported(path) or refers or is_short:
         return
     for parameter in inspect.signature(function).parameters.values():
         name = parameter.name

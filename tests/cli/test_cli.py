@@ -55,7 +55,9 @@ def test_info():
     status, output, _ = run("info", "CartPole-v1")
     assert status == 0
     assert "Observation: four numbers." in output and "gravity = 9.8 [m/s²]" in output
-    assert "\n  0      position of the cart            m      ± 2 x_threshold\n" in output
+    assert (
+        "\n  0      position of the cart            m      ± 2 x_threshold\n" in output
+    )
     assert not any(sign in output for sign in ("**", "`", "|", "]["))
     assert (
         "Acceleration due to gravity." in output and "'semi-implicit euler'" in output
