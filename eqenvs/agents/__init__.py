@@ -15,6 +15,10 @@ from ._algorithm import (
 )
 from .a2c import A2C as A2C, A2CLearner as A2CLearner
 from .checkpoint import load as load, Run as Run
+from .evolution import (
+    EvolutionLearner as EvolutionLearner,
+    EvolutionStrategy as EvolutionStrategy,
+)
 from .networks import Actor as Actor, ActorCritic as ActorCritic
 from .ppo import PPO as PPO, PPOLearner as PPOLearner
 from .pqn import PQN as PQN, PQNLearner as PQNLearner, QNetwork as QNetwork

@@ -19,6 +19,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
+        if package == "evosax":
+            sys.exit(f"eqenvs: {error}")
         if package not in _PACKAGES:
             raise
         sys.exit(

@@ -16,6 +16,7 @@ ALGORITHMS = {
     "ppo": "eqenvs.agents:PPO",
     "a2c": "eqenvs.agents:A2C",
     "pqn": "eqenvs.agents:PQN",
+    "es": "eqenvs.agents:EvolutionStrategy",
 }
 
 

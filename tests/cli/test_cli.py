@@ -120,6 +120,15 @@ def test_without_the_extras(package, arguments, tmp_path):
     assert [*tmp_path.iterdir()] == []
 
 
+def test_without_the_extra_of_one_algorithm(tmp_path):
+    code = WITHOUT.format(package="evosax")
+    arguments = ("train", "CartPole-v1", "--algorithm", "es")
+    status, output, errors = run(*arguments, code=code, cwd=tmp_path)
+    assert (status, output) == (1, "")
+    [line] = errors.splitlines()
+    assert line.startswith("eqenvs: ") and 'pip install "eqenvs[evolution]"' in line
+
+
 def test_the_version_needs_no_extra():
     status, output, _ = run("--version", code=WITHOUT.format(package="tyro"))
     assert status == 0 and output.startswith("eqenvs ")

@@ -30,6 +30,12 @@ register(
             "num_epochs": 4,
             "hidden_width": 64,
         },
+        "es": {
+            "num_steps": 1_000_000,
+            "population_size": 32,
+            "num_episodes": 2,
+            "episode_steps": 500,
+        },
     },
 )
 register(
