@@ -29,6 +29,7 @@ from .._vector import VectorEnvironment
 from ..fields import choice, count, flag, real
 from ._algorithm import AbstractAlgorithm, AbstractLearner
 from ._critic import append, evaluate, flat
+from ._returns import lambda_returns
 from .memory import Memory
 from .networks import Activation, ActorCritic, Torso
 
@@ -222,7 +223,14 @@ def _loss(
         steps.truncated,
     )
     target = jax.lax.stop_gradient(
-        lambda_returns(steps, next_value, a2c.discount, a2c.gae_lambda)
+        lambda_returns(
+            steps.reward,
+            next_value,
+            steps.terminated,
+            steps.truncated,
+            a2c.discount,
+            a2c.gae_lambda,
+        )
     )
 
     distribution = agent.distributions(flat(features))
@@ -242,31 +250,6 @@ def _loss(
         "entropy": mean_entropy,
     }
     return loss, losses
-
-
-def lambda_returns(
-    steps: _Step,
-    next_value: Float[Array, "steps num_envs"],
-    discount: Float[Array, ""],
-    gae_lambda: Float[Array, ""],
-) -> Float[Array, "steps num_envs"]:
-    """The returns, as a mixture of those of all numbers of steps before the critic is
-    asked. Minus the value, this is the generalized advantage estimate.
-
-    A terminal state has the value zero. A truncated episode has the value that the
-    critic expects of the state it was cut off in; nothing of the next one counts.
-    """
-
-    def body(later, inputs):
-        reward, terminated, truncated, next_value = inputs
-        # After the last step of an episode there is only what the critic says.
-        later = jnp.where(truncated, next_value, later)
-        mixture = (1 - gae_lambda) * next_value + gae_lambda * later
-        result = reward + discount * jnp.where(terminated, 0.0, mixture)
-        return result, result
-
-    inputs = (steps.reward, steps.terminated, steps.truncated, next_value)
-    return jax.lax.scan(body, next_value[-1], inputs, reverse=True)[1]
 
 
 def _improve(

@@ -8,9 +8,18 @@ import numpy as np
 import pytest
 import scipy.special
 
-from eqenvs import BernoulliBandit, CartPole, MemoryChain, Pendulum, VectorEnvironment
-from eqenvs.agents import A2C, ActorCritic, load, resume, train, training
-from eqenvs.agents.a2c import _loss, _play, _Step, lambda_returns
+from eqenvs import (
+    BernoulliBandit,
+    CartPole,
+    evaluate,
+    MemoryChain,
+    Pendulum,
+    spec,
+    VectorEnvironment,
+)
+from eqenvs.agents import A2C, ActorCritic, load, PPO, resume, train, training
+from eqenvs.agents._returns import lambda_returns
+from eqenvs.agents.a2c import _loss, _play, _Step
 from eqenvs.spaces import Box, Discrete, MultiDiscrete
 from eqenvs.wrappers import PreviousActionAndReward, TransformAction, Trial
 
@@ -51,21 +60,6 @@ def targets_by_hand(steps, value, next_value, gamma, lam):
         for i in range(B)
     ]  # fmt: skip
     return np.stack(lanes, 1) + value
-
-
-def test_returns_are_those_of_the_definition(either_precision):
-    steps, _ = steps_of()
-    value, next_value = np.random.default_rng(1).normal(size=(2, T, B))
-    # After the last step of the rollout, the critic is asked either way.
-    ours = lambda_returns(
-        steps, jnp.asarray(next_value, float), jnp.array(0.9), jnp.array(0.8)
-    )
-    # The definition takes the value of the next step as that of the step after.
-    value[1:] = np.where(steps.terminated | steps.truncated, 0, next_value)[:-1]
-    expected = targets_by_hand(steps, value, next_value, 0.9, 0.8)
-    ended = np.asarray(steps.terminated | steps.truncated)
-    assert ended.any()
-    np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_the_gradient_is_that_of_the_paper(x64):
@@ -161,8 +155,11 @@ def test_the_gradient_through_the_memory_is_that_of_stepping(memory, x64):
         next_value = jnp.where(steps.truncated, final_value, value[1:])
         value = value[:-1]
         target = jax.lax.stop_gradient(
-            lambda_returns(steps, next_value, a2c.discount, a2c.gae_lambda)
-        )
+            lambda_returns(
+                steps.reward, next_value, steps.terminated, steps.truncated,
+                a2c.discount, a2c.gae_lambda,
+            )
+        )  # fmt: skip
         advantage = jax.lax.stop_gradient(target - value)
         return (
             -(log_prob * advantage).mean()
@@ -276,3 +273,41 @@ def test_all_actions_in_both_precisions(memory, either_precision):
         dtype = jnp.float64 if either_precision else jnp.float32
         assert agent.actor.layers[0].weight.dtype == dtype
         assert metrics["return"].dtype == dtype
+
+
+def returns_of(algorithm, env, num_steps):
+    """Those of agents that were trained from four seeds."""
+
+    def train_one(key):
+        agent = train(algorithm, env, key, num_steps).agent
+        return evaluate(env, agent.greedy, key, 100).episode_return.mean()
+
+    return eqx.filter_jit(eqx.filter_vmap(train_one))(jr.split(jr.key(0), 4))
+
+
+@pytest.mark.trained
+def test_it_solves_cartpole_from_several_seeds():
+    settings = dict(spec("CartPole-v1").training["a2c"])
+    num_steps, _ = settings.pop("num_steps"), settings.pop("target_return")
+    returns = returns_of(A2C(**settings), CartPole(), num_steps)
+    assert np.median(returns) > 475 and np.min(returns) > 300
+
+
+@pytest.mark.trained
+@pytest.mark.parametrize("algorithm", [A2C, PPO])
+@pytest.mark.parametrize("memory", ["gru", "lstm"])
+def test_a_memory_solves_memory_chain(algorithm, memory):
+    settings = dict(spec("MemoryChain-bsuite").training[algorithm.__name__.lower()])
+    num_steps = settings.pop("num_steps")
+    agents = algorithm(**settings | {"memory": memory})
+    returns = returns_of(agents, MemoryChain(memory_length=12), num_steps)
+    np.testing.assert_array_equal(returns, 1)
+
+
+@pytest.mark.trained
+def test_without_a_memory_nobody_solves_memory_chain():
+    settings = dict(spec("MemoryChain-bsuite").training["a2c"])
+    num_steps = settings.pop("num_steps")
+    agents = A2C(**settings | {"memory": "none"})
+    returns = returns_of(agents, MemoryChain(memory_length=12), num_steps)
+    assert (abs(returns) < 0.5).all()

@@ -171,6 +171,19 @@ def test_another_algorithm(tmp_path):
     assert record["environment"]["gravity"] == 3
 
 
+def test_an_agent_with_a_memory(tmp_path):
+    status, output, errors = run(
+        "train", "MemoryChain-bsuite", "--algorithm", "a2c", "--num-steps", 64,
+        "--num-episodes", 2, "--agent.num-envs", 2, cwd=tmp_path,
+    )  # fmt: skip
+    assert status == 0, errors
+    record = json.loads(
+        (tmp_path / "runs/MemoryChain-bsuite-seed0/run.json").read_text()
+    )
+    assert record["algorithm"]["memory"] == "gru"  # known to work for this one
+    assert "2 evaluation episodes" in output
+
+
 def test_an_algorithm_of_the_user(tmp_path):
     source = (ROOT / "tests" / "agents" / "walk.py").read_text()
     (tmp_path / "mine.py").write_text(source)

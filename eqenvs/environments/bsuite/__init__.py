@@ -42,7 +42,22 @@ register(
     solved_return=0.99,
     frames_per_second=6.0,
 )
-for _class in (MemoryChain, UmbrellaChain, DiscountingChain, MNISTBandit, SimpleBandit):
+register(
+    "MemoryChain-bsuite",
+    MemoryChain,
+    family="bsuite",
+    frames_per_second=4.0,
+    training={
+        "a2c": {
+            "num_steps": 100_000,
+            "memory": "gru",
+            "rollout_steps": 32,
+            "hidden_depth": 1,
+        },
+        "ppo": {"num_steps": 200_000, "memory": "gru", "hidden_depth": 1},
+    },
+)
+for _class in (UmbrellaChain, DiscountingChain, MNISTBandit, SimpleBandit):
     register(
         f"{_class.__name__}-bsuite", _class, family="bsuite", frames_per_second=4.0
     )

@@ -20,6 +20,12 @@ register(
     frames_per_second=50.0,
     training={
         "ppo": {"num_steps": 500_000, "reward_scale": 0.1, "target_return": 495.0},
+        "a2c": {
+            "num_steps": 300_000,
+            "reward_scale": 0.1,
+            "learning_rate": 2e-3,
+            "target_return": 495.0,
+        },
         "pqn": {
             "num_steps": 300_000,
             "learning_rate": 2.5e-4,
