@@ -178,14 +178,14 @@ class Page:
 
     @ft.cached_property
     def play(self) -> Any:
-        """Four lanes of the policy; `None` if the environment has no picture."""
+        """Three lanes of the policy; `None` if the environment has no picture."""
         _, state = self.env.reset(jr.key(0))
         try:
             jax.eval_shape(self.env.draw, state)
         except NotImplementedError:
             return None
         return eqenvs.rollout(
-            self.env, self.policy, 0, num_steps=NUM_STEPS, num_envs=4, states=True
+            self.env, self.policy, 0, num_steps=NUM_STEPS, num_envs=3, states=True
         )
 
     @ft.cached_property
@@ -274,7 +274,7 @@ class Page:
             "## Watch\n\n"
             f'<iframe class="viewer" src="../../viewers/{self.id}.html" '
             f'title="Viewer of {self.id}" loading="lazy"></iframe>\n\n'
-            f"Four lanes of a {'random' if self.policy is None else 'short'} policy, "
+            f"Three lanes of a {'random' if self.policy is None else 'short'} policy, "
             "in the page that [`eqenvs.rendering.Viewer`][] makes from any rollout. "
             f"To play it yourself: `eqenvs play {self.id}`."
         )
@@ -511,6 +511,42 @@ def linked(text: str) -> str:
 # Citations.
 
 
+# The docstrings have surnames only.
+AUTHORS = {
+    "Andrew Moore": "Moore, Andrew W.",
+    "Anderson": "Anderson, Charles W.",
+    "Barto": "Barto, Andrew G.",
+    "Clune": "Clune, Jeff",
+    "Dietterich": "Dietterich, Thomas G.",
+    "Dorfman": "Dorfman, Ron",
+    "Kirsch": "Kirsch, Louis",
+    "Lange": "Lange, Robert Tjarko",
+    "Lenton": "Lenton, Daniel",
+    "Miconi": "Miconi, Thomas",
+    "Osband": "Osband, Ian",
+    "Precup": "Precup, Doina",
+    "Rawal": "Rawal, Aditya",
+    "Shenfeld": "Shenfeld, Idan",
+    "Singh": "Singh, Satinder",
+    "Sprekeler": "Sprekeler, Henning",
+    "Stanley": "Stanley, Kenneth O.",
+    "Sutton": "Sutton, Richard S.",
+    "Tamar": "Tamar, Aviv",
+    "Tian": "Tian, Tian",
+    "Wang": "Wang, Jane X.",
+    "Young": "Young, Kenny",
+}
+# For the tasks that have no paper of their own.
+GYMNASIUM = """\
+@misc{towers2024gymnasium,
+  author = {Towers, Mark and others},
+  title = {{Gymnasium: A Standard Interface for Reinforcement Learning Environments}},
+  year = {2024},
+  eprint = {2407.17032},
+  archiveprefix = {arXiv}
+}"""
+
+
 def bibtex(source: str) -> str | None:
     """The first work that a paragraph cites, as a BibTeX entry.
 
@@ -524,7 +560,7 @@ def bibtex(source: str) -> str | None:
         text,
     )
     if cited is None:
-        return None
+        return GYMNASIUM if "Gymnasium's" in text else None
     before = cited["before"]
     start = max(
         before.rfind(word) + len(word) if word in before else 0
@@ -556,7 +592,9 @@ def bibtex(source: str) -> str | None:
     words = re.findall(r"[a-z]+", cited["title"].lower())
     word = next(w for w in words if w not in ("a", "an", "the", "on"))
     key = re.sub(r"\W", "", authors[0].split()[-1].lower()) + year[0] + word
-    values = {"author": " and ".join(authors), "title": cited["title"]}
+    names = [AUTHORS.get(name, name) for name in authors]
+    # Two pairs of braces keep the title's capital letters.
+    values = {"author": " and ".join(names), "title": f"{{{cited['title']}}}"}
     if venue:
         values[place] = venue
     values["year"] = year[0]

@@ -71,20 +71,22 @@ def test_citations():
     )
     assert moore is not None
     assert moore.startswith("@phdthesis{moore1990efficient,")
-    assert "author = {Andrew Moore}" in moore
+    assert "author = {Moore, Andrew W.}" in moore
     assert "school = {University of Cambridge}" in moore
     osband = environments.bibtex(
         'The rules are those of bsuite (Osband et al., "Behaviour suite for '
         'reinforcement learning", ICLR 2020; https://example.org).'
     )
     assert osband is not None
-    assert "author = {Osband and others}" in osband
+    assert "author = {Osband, Ian and others}" in osband
     assert "booktitle = {ICLR}" in osband
     young = environments.bibtex(
         'The game is that of Young & Tian, "MinAtar: a testbed" (2019, '
         "arXiv:1903.03176)."
     )
     assert young is not None
-    assert "author = {Young and Tian}" in young
+    assert "author = {Young, Kenny and Tian, Tian}" in young
     assert "eprint = {1903.03176}" in young
+    assert "title = {{MinAtar: a testbed}}" in young
     assert environments.bibtex("A task with no paper of its own.") is None
+    assert "Towers" in environments.bibtex("The task is Gymnasium's `Pendulum-v1`.")

@@ -204,7 +204,7 @@ def test_the_viewer_plays_on_its_page(visit):
     page.locator("iframe.viewer").scroll_into_view_if_needed()
     viewer = page.frame_locator("iframe.viewer")
     viewer.locator("canvas").first.wait_for()
-    assert viewer.locator("canvas").count() == 4
+    assert viewer.locator("canvas").count() == 3
     viewer.locator("#play").click()
     page.wait_for_timeout(200)
     assert int(viewer.locator("#scrub").input_value()) > 0
