@@ -7,11 +7,10 @@ reinforcement learn" (2017, arXiv:1611.05763).
 The file reads from top to bottom in the order in which an update runs:
 
 1. `_play`: the policy takes `rollout_steps` steps in `num_envs` environments.
-2. `_loss`: the memory goes over what was seen once more, and the networks say how
-   likely each action was, and what return they expected.
-3. `lambda_returns`: what return was there?
-4. One step of the optimizer makes those actions more likely that did better than
-   expected.
+2. `_loss`: the memory runs over the observations again, and the networks say how likely
+   each action was, and which return they expected.
+3. `lambda_returns`: which return was there?
+4. One optimizer step makes the actions that did better than expected more likely.
 """
 
 from typing import get_args, NamedTuple
@@ -55,16 +54,16 @@ class A2C(AbstractAlgorithm[A2CLearner]):
     eqenvs.evaluate(env, agent.greedy, 1, num_episodes=100)
     ```
 
-    An agent with a memory learns from what it saw within a rollout (backpropagation
-    through time, cut where a rollout begins), and remembers what it saw in the whole
-    episode.
+    An agent with a memory learns from the observations of a rollout (backpropagation
+    through time, truncated at the start of the rollout), and remembers those of the
+    whole episode.
 
     Its metrics, besides `"return"` and `"length"`: `"policy_loss"`, `"value_loss"` and
     `"entropy"`, the three parts of the loss.
     """
 
     learning_rate: Float[Array, ""] = real(
-        1e-3, "Step size of Adam at the beginning.", minimum=0
+        1e-3, "Initial step size of Adam.", minimum=0
     )
     discount: Float[Array, ""] = real(0.99, "Discount factor.", minimum=0, maximum=1)
     gae_lambda: Float[Array, ""] = real(
@@ -76,10 +75,10 @@ class A2C(AbstractAlgorithm[A2CLearner]):
     entropy_coefficient: Float[Array, ""] = real(0.01, "Weight of the entropy bonus.")
     value_coefficient: Float[Array, ""] = real(0.5, "Weight of the critic's loss.")
     max_gradient_norm: Float[Array, ""] = real(
-        0.5, "Norm that longer gradients are clipped to.", minimum=0
+        0.5, "Largest norm of a gradient; longer ones are clipped.", minimum=0
     )
     reward_scale: Float[Array, ""] = real(
-        1.0, "Factor that rewards are multiplied by before the agent learns from them."
+        1.0, "Factor on the rewards that the agent learns from."
     )
     num_envs: int = count(16, "Number of environments.")
     rollout_steps: int = count(16, "Steps in each environment per update.")
@@ -90,7 +89,7 @@ class A2C(AbstractAlgorithm[A2CLearner]):
     )
     torso: Torso = choice(
         "auto",
-        "Whether the networks begin with a convolution; 'auto': for images.",
+        "Whether the networks start with a convolution; 'auto' means for images.",
         options=get_args(Torso),
     )
     memory: Memory = choice(
@@ -152,7 +151,7 @@ class A2C(AbstractAlgorithm[A2CLearner]):
 
 
 class _Step(NamedTuple):
-    """What one step of the policy leaves to learn from."""
+    """The record of one step, from which the agent learns."""
 
     observation: PyTree[Array]
     draw: Array
@@ -280,7 +279,7 @@ def _weights(agent: ActorCritic) -> PyTree:
 
 
 def _optimizer(a2c: A2C) -> optax.GradientTransformation:
-    """Adam's direction; the step size is applied where it is used."""
+    """Adam's direction; the caller applies the step size."""
     return optax.chain(
         optax.clip_by_global_norm(a2c.max_gradient_norm),  # pyright: ignore
         optax.scale_by_adam(eps=1e-5),

@@ -27,8 +27,8 @@ Memory = Literal["none", "gru", "lstm"]
 class AbstractCell(eqx.Module):
     """A recurrent cell.
 
-    The gates' weights are orthogonal at first. The biases are zero, but for the gate
-    that keeps what was remembered, which begins nearly open (Jozefowicz, Zaremba &
+    Initially, the gates' weights are orthogonal and the biases zero, except for the
+    gate that keeps the memory, which starts nearly open (Jozefowicz, Zaremba &
     Sutskever, "An empirical exploration of recurrent network architectures", 2015).
     """
 
@@ -38,7 +38,7 @@ class AbstractCell(eqx.Module):
     @property
     @abc.abstractmethod
     def initial_carry(self) -> PyTree[Float[Array, " width"]]:
-        """What an episode begins with: zeros."""
+        """The carry at the start of an episode: zeros."""
 
     @abc.abstractmethod
     def step(
@@ -48,7 +48,8 @@ class AbstractCell(eqx.Module):
 
         **Arguments:**
 
-        - `gates`: what the input says to the gates, `affine(cell.to_gates, input)`.
+        - `gates`: the input's contribution to the gates,
+            `affine(cell.to_gates, input)`.
         - `carry`: the carry so far.
 
         **Returns:**
@@ -68,7 +69,7 @@ class AbstractCell(eqx.Module):
         ended: Bool[Array, "steps lanes"],
         carry: PyTree[Float[Array, "width lanes"]],
     ) -> tuple[Float[Array, "width steps lanes"], PyTree[Array]]:
-        """Many steps. After a step that ended an episode, the next begins afresh.
+        """Many steps. After a step that ended an episode, the memory starts over.
 
         **Arguments:**
 

@@ -1,19 +1,19 @@
 """PQN: the parallelized Q-network.
 
 Gallici, Fellows, Ellis, Pou, Masmitja, Foerster & Martin, "Simplifying deep temporal
-difference learning" (2024). Many environments played at once take the place of a replay
-buffer, and layer normalization that of a target network. The targets are those of
-Peng's Q(lambda), as in Daley & Amato, "Reconciling lambda-returns with experience
-replay" (2019).
+difference learning" (2024). Many parallel environments replace the replay buffer, and
+layer normalization replaces the target network. The targets are those of Peng's
+Q(lambda), as in Daley & Amato, "Reconciling lambda-returns with experience replay"
+(2019).
 
 The file reads from top to bottom in the order in which an update runs:
 
-1. `_collect`: the agent takes `rollout_steps` steps in `num_envs` environments, most of
-   them the best it knows, some at random.
-2. `_next_values`: what is the best action worth in the states that they led to?
-3. `lambda_returns`: what was every action worth?
+1. `_collect`: the agent takes `rollout_steps` steps in `num_envs` environments, mostly
+   with the best action it knows, sometimes with a random one.
+2. `_next_values`: what is the value of the best action in each next state?
+3. `lambda_returns`: what was the value of each action taken?
 4. `_improve`: several epochs of minibatches, each of which moves the action values
-   towards that.
+   toward these targets.
 """
 
 from typing import get_args, NamedTuple
@@ -90,13 +90,13 @@ class QNetwork(AbstractValue):
         )
 
     def values(self, observation: PyTree[Array]) -> Float[Array, " actions"]:
-        """The discounted return after every action."""
+        """The estimated discounted return after each action, for an `observation`."""
         return self.network(observation)
 
     def values_of_batch(
         self, observations: PyTree[Array]
     ) -> Float[Array, "actions batch"]:
-        """Those of a batch of observations, which is the last axis of them."""
+        """The values for a batch of `observations`; the batch is their last axis."""
         return self.network.of_batch(observations)
 
     def __call__(
@@ -108,7 +108,7 @@ class QNetwork(AbstractValue):
     def greedy(
         self, key: Key[Array, ""], observation: PyTree[Array]
     ) -> Int32[Array, ""]:
-        """The best action. The key is not used."""
+        """The best action for an `observation`. The `key` is not used."""
         return self(key, observation)
 
 
@@ -131,8 +131,8 @@ class PQN(AbstractAlgorithm[PQNLearner]):
     eqenvs.evaluate(CartPole(), agent.greedy, 1, num_episodes=100)
     ```
 
-    Its metrics, besides `"return"` and `"length"`, which are those of episodes with
-    random actions in between: `"loss"`, half the squared error of the action values;
+    Its metrics, besides `"return"` and `"length"`, which include the random actions:
+    `"loss"`, half the squared error of the action values;
     `"action_value"`, their mean (both averaged over the minibatches); and `"epsilon"`,
     the probability of a random action.
     """

@@ -1,7 +1,7 @@
 """Observations in pixels, as in Gymnasium's `AddRenderObservation`.
 
-Learning from what a screen shows goes back to Mnih et al., "Human-level control through
-deep reinforcement learning" (Nature, 2015), who made pictures gray and stacked four.
+Learning from pixels goes back to Mnih et al., "Human-level control through deep
+reinforcement learning" (Nature, 2015), who used stacks of four gray frames.
 """
 
 from typing import Any
@@ -38,11 +38,11 @@ class _Size(AbstractParameter):
 class PixelObservation(
     AbstractStatelessWrapper[State, Action, UInt8[Array, "height width channels"]]
 ):
-    """The observation is the picture of the state, in bytes from 0 to 255, shape
-    `(height, width, 3)`; or `(height, width, 1)` if it is gray.
+    """Turns observations into pictures: bytes from 0 to 255 of shape
+    `(height, width, 3)`, or `(height, width, 1)` in grayscale.
 
-    It is drawn in JAX, on the device that does everything else. One picture rarely
-    shows how things move; stack a few:
+    The pictures are drawn in JAX, on the same device as everything else. One picture
+    rarely shows how things move; stack a few:
 
     ```python
     env = FrameStack(PixelObservation(CartPole(), 64, grayscale=True), 4)
