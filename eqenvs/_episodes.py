@@ -10,8 +10,8 @@ class EpisodeStatistics(eqx.Module):
 
     - `running_return`, `running_length`: the sum of the rewards and the number of steps
         of the episode being played.
-    - `last_return`, `last_length`: likewise, of the last episode that ended; NaN before
-        any did.
+    - `last_return`, `last_length`: those of the last finished episode; NaN before there
+        is one.
     """
 
     running_return: Float[Array, "*lanes"]
@@ -61,6 +61,6 @@ class EpisodeStatistics(eqx.Module):
     def mean(self) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """The mean return and the mean length of the lanes' last episodes.
 
-        Lanes in which none ended do not count; NaN if none ended in any.
+        Lanes without a finished episode do not count; NaN if there is none at all.
         """
         return jnp.nanmean(self.last_return), jnp.nanmean(self.last_length)

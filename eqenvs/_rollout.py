@@ -56,7 +56,7 @@ class Rollout(NamedTuple):
     - `episode_return`: the sum of the rewards of each lane's first episode.
     - `episode_length`: the number of its steps.
     - `finished`: whether it ended within the steps that were taken.
-    - `state`: where each lane is at the end.
+    - `state`: the state of each lane at the end.
     - `carry`: the carry of each lane's policy at the end.
     """
 

@@ -38,10 +38,10 @@ class VectorEnvironment(AbstractLoop[State, Action, Observation]):
     env.step(jax.random.fold_in(key, i), states[i], actions[i])
     ```
 
-    and likewise for `reset` and `advance`: every leaf of what goes in and comes out has
-    a leading axis of size `num_envs`, but there is one key. It is faster than
-    `jax.vmap(env.step)`: initial states are drawn only for lanes whose episode ended,
-    and keys are derived only where they are used.
+    and the same holds for `reset` and `advance`. Every leaf of arguments and results
+    has a leading axis of size `num_envs`, except the key, of which there is only one.
+    It is faster than `jax.vmap(env.step)`: initial states are drawn only for lanes
+    whose episode ended, and keys are derived only where they are used.
     """
 
     env: AbstractEnvironment[State, Action, Observation]
@@ -81,12 +81,12 @@ class VectorEnvironment(AbstractLoop[State, Action, Observation]):
 
     @property
     def single_action_space(self) -> AbstractSpace:
-        """The action space of one lane; that of all lanes, where they differ."""
+        """The action space of one lane; that of all lanes if they differ."""
         return self._single_space(lambda env: env.action_space)
 
     @property
     def single_observation_space(self) -> AbstractSpace:
-        """The observation space of one lane; that of all lanes, where they differ."""
+        """The observation space of one lane; that of all lanes if they differ."""
         return self._single_space(lambda env: env.observation_space)
 
     @property
@@ -137,7 +137,7 @@ class VectorEnvironment(AbstractLoop[State, Action, Observation]):
 
         **Returns:**
 
-        Observations, likewise.
+        Observations, with the same leading axis.
         """
         _check_lanes(self, "states", state)
         return self._map_lanes(lambda env, state: env.observe(state), state)

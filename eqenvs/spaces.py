@@ -370,7 +370,7 @@ class Box(AbstractSpace):
 
         - `low`: the lower bounds: a number, or an array that can be broadcast to the
             shape of the space.
-        - `high`: the upper bounds, likewise; none below its lower bound.
+        - `high`: the upper bounds, in the same form; none below its lower bound.
         - `shape`: the shape of the space; by default that of `low` and `high`
             broadcast together.
         - `dtype`: the dtype of the space: boolean, integer or floating-point; by

@@ -1,4 +1,4 @@
-"""Keys of the library's own implementation, from seeds."""
+"""Keys of eqenvs' own implementation, made from seeds."""
 
 from typing import Any
 

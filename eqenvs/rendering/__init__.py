@@ -1,4 +1,4 @@
-"""Pictures: scenes that are values, and everything that makes something of them."""
+"""Pictures: scenes that are values, and everything that draws, shows and saves them."""
 
 from . import colors as colors
 from .raster import rasterize as rasterize

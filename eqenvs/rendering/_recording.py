@@ -72,7 +72,7 @@ def record(env: Any, played: Any, value: Any = None, *, most_lanes: int) -> Reco
 
     **Raises:**
 
-    `TypeError` or `ValueError` if an argument is not what is said above.
+    `TypeError` or `ValueError` if an argument is not as described above.
     """
     if isinstance(played, Recording):
         return played

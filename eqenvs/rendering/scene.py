@@ -5,18 +5,18 @@ the strings of its texts, whether a shape is filled or an outline. All numbers a
 arrays, so a function from states to scenes can be compiled and mapped like any other:
 `jax.vmap(env.draw)(states)` is a batch of scenes.
 
-The x axis points right and the y axis points **up**. Shapes are drawn in the order in
-which they stand in the tuple, later ones over earlier ones. Angles are in radians,
+The x axis points right and the y axis points **up**. Shapes are drawn in the order of
+the tuple, later ones over earlier ones. Angles are in radians,
 counterclockwise. Colors are RGB from 0 to 1; see [`eqenvs.rendering.colors`][].
 
-Python numbers, NumPy arrays and JAX arrays of any dtype do everywhere, mixed too:
-`Disc((state.x, 0), 0.3, BLUE)`. Numbers that are not JAX arrays stay NumPy arrays, so
-that a compiler knows them, and draws what never changes once for a whole batch.
+Python numbers, NumPy arrays and JAX arrays of any dtype work everywhere, and can be
+mixed: `Disc((state.x, 0), 0.3, BLUE)`. Numbers that are not JAX arrays stay NumPy
+arrays, so the compiler knows them, and draws what never changes once for a whole batch.
 
-Every shape may be several items of one kind at once: `Disc(centers, 0.1, YELLOW,
-opacity=is_there)` with `centers` of shape `(30, 2)` is 30 discs, and those whose
-opacity is 0 are not there. Items are drawn in order, too. An item is not drawn if one
-of its numbers is NaN; infinite ones count as very large.
+A shape can be several items of one kind at once: `Disc(centers, 0.1, YELLOW,
+opacity=is_there)` with `centers` of shape `(30, 2)` is 30 discs, and those with opacity
+0 are invisible. Items are drawn in order, too. An item is not drawn if one of its
+numbers is NaN; infinite numbers count as very large.
 """
 
 from collections.abc import Iterable, Sequence
@@ -39,8 +39,8 @@ Numbers = Array | np.ndarray
 class AbstractShape(eqx.Module):
     """One or several items that are drawn in the same way.
 
-    Every field that holds numbers has a leading axis for the items; behind it come the
-    axes of one item. A batch of scenes has its axes in front of that.
+    Every field that holds numbers has a leading axis for the items, followed by the
+    axes of one item. A batch of scenes has its axes in front of these.
     """
 
     @property
@@ -304,7 +304,7 @@ class Cells(AbstractShape):
             `palette`; or RGB colors from 0 to 1 of shape `(rows, columns, 3)`. Indices
             outside the palette take its nearest end.
         - `palette`: one RGB color for each index, shape `(colors, 3)`.
-        - `opacity`: a number, or one for each cell; a boolean mask does.
+        - `opacity`: a number, or one for each cell; a boolean mask works too.
         - `box`: `(left, bottom, right, top)`. By default a cell is a unit square and
             the lower left corner of the grid is the origin: the cell of row `r` and
             column `c` has its center at `(c + 0.5, rows - r - 0.5)`.
@@ -360,7 +360,7 @@ class Text(AbstractShape):
     - `number`: shape `(items,)`, or `None`.
     - `digits`, `decimals`: how many digits the number has at most before, and exactly
         after the decimal point.
-    - `anchor`: which end of the text stands at `position`.
+    - `anchor`: which end of the text is at `position`.
     """
 
     position: Float32[Numbers, "*batch items 2"]
@@ -434,7 +434,7 @@ class Text(AbstractShape):
 
 
 class Scene(eqx.Module):
-    """A picture: shapes, and the part of the plane that is seen of them.
+    """A picture: shapes, and the part of the plane that is visible.
 
     ```python
     Scene(
@@ -446,11 +446,11 @@ class Scene(eqx.Module):
     )
     ```
 
-    The view keeps its aspect ratio: it is fitted into the picture and centered. What is
-    left on two sides has the color of the background, and of shapes that reach there.
+    The view keeps its aspect ratio: it is fitted into the picture and centered. The
+    space left on two sides shows the background, and shapes that reach there.
 
-    A scene shows itself in a notebook. A batch of scenes, which `jax.vmap` makes, shows
-    itself as a grid; `scenes[i]` is one of them.
+    A scene displays itself in a notebook. A batch of scenes, which `jax.vmap` makes, is
+    displayed as a grid; `scenes[i]` is one of them.
     """
 
     shapes: tuple[AbstractShape, ...]
