@@ -27,7 +27,7 @@ Algorithm = Annotated[
     str,
     tyro.conf.arg(
         metavar="NAME",
-        help=f"Which algorithm: {', '.join(ALGORITHMS)}, or one of your own, as "
+        help=f"Algorithm: {', '.join(ALGORITHMS)}, or one of your own, as "
         "mymodule:MyAlgorithm.",
     ),
 ]

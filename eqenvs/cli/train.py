@@ -30,9 +30,9 @@ from ._report import report
 class Train:
     """Train an agent, and save it with its learning curve.
 
-    `--agent.NAME VALUE` sets a hyperparameter of the algorithm, as `--agent.num-envs
-    128`, and `--env.NAME VALUE` a parameter of the environment, as `--env.gravity 3.7`.
-    `eqenvs info` lists them: `eqenvs info pqn`, `eqenvs info CartPole-v1`.
+    `--agent.NAME VALUE` sets a hyperparameter of the algorithm (`--agent.num-envs
+    128`), and `--env.NAME VALUE` a parameter of the environment (`--env.gravity 3.7`).
+    `eqenvs info pqn` and `eqenvs info CartPole-v1` list them.
     """
 
     id: OptionalId = None
@@ -42,9 +42,9 @@ class Train:
     early."""
     algorithm: Algorithm = "ppo"
     agent: Assignments = ()
-    """Hyperparameters of the algorithm, such as learning_rate=1e-3 num_envs=128. By
-    default they are what is known to work for this environment, or else the
-    algorithm's own defaults."""
+    """Hyperparameters of the algorithm, such as learning_rate=1e-3 num_envs=128. The
+    defaults are values known to work for this environment, or else the algorithm's
+    own."""
     parameters: Assignments = ()
     """Parameters of the environment, such as gravity=3.7 pole_mass=0.2."""
     num_steps: OptionalInt = None
