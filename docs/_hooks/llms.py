@@ -8,7 +8,20 @@ from typing import Any
 from mkdocs.config.defaults import MkDocsConfig
 
 
+# In the order of the navigation.
 _texts: dict[str, tuple[str, str, str]] = {}
+
+GROUPS = {
+    "tutorials": "Tutorials",
+    "moving": "Moving here",
+    "environments": "Environments",
+    "api": "API reference",
+    "": "About",
+}
+
+
+def on_nav(nav: Any, **_: Any) -> None:
+    _texts.update({page.url: ("", "", "") for page in nav.pages})
 
 
 def on_page_content(html: str, *, page: Any, **_: Any) -> None:
@@ -31,13 +44,13 @@ def on_post_build(config: MkDocsConfig) -> None:
         "one JAX key per call, first. `VectorEnvironment(env, num_envs)` steps many "
         "lanes with one key.",
     ]
-    groups: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {heading: [] for heading in GROUPS.values()}
     for url, (title, summary, _) in _texts.items():
-        group = url.partition("/")[0] if "/" in url.rstrip("/") else "pages"
+        heading = GROUPS.get(url.partition("/")[0], GROUPS[""])
         entry = f"- [{title}]({base}{url})" + (f": {summary}" if summary else "")
-        groups.setdefault(group, []).append(entry)
-    for group, entries in groups.items():
-        lines += ["", f"## {group[:1].upper()}{group[1:]}", "", *entries]
+        groups[heading].append(entry)
+    for heading, entries in groups.items():
+        lines += ["", f"## {heading}", "", *entries]
     site = pathlib.Path(config.site_dir)
     (site / "llms.txt").write_text("\n".join(lines) + "\n")
     full = "\n\n".join(
