@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 
-.PHONY: help demo test test-quick test-x64 test-trained test-browser test-versions lint format docs bench clean
+.PHONY: help demo test test-quick test-x64 test-trained test-browser test-interop test-versions lint format docs bench clean
 
 help:  ## This list.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,7 +16,7 @@ demo: $(VENV)/.installed-cli  ## Random rollouts, then an agent that learns Cart
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.installed-dev  ## All tests, but for the next ones.
-	$(PYTEST) -m "not browser and not trained"
+	$(PYTEST) -m "not browser and not trained and not interop"
 
 test-quick: $(VENV)/.installed-dev  ## The quick tests, in a few minutes.
 	$(PYTEST) -m quick
@@ -29,6 +29,9 @@ test-trained: $(VENV)/.installed-dev  ## Each algorithm solves a task, from seve
 
 test-browser: $(VENV)/.installed-dev  ## Pages in Chromium; skipped without it.
 	$(BIN)/python -m pytest -m browser -rs
+
+test-interop:  ## The packages that there are adapters for, in .interop/.
+	PYTHON=$(PYTHON) bash tests/interop/run.sh
 
 test-versions:  ## The quick tests with the oldest packages, and on Python 3.12 and 3.13.
 	bash tests/versions.sh
@@ -50,7 +53,7 @@ bench: $(VENV)/.installed-bench  ## Speed beside gymnax, in less than ten minute
 	$(BIN)/python -m benchmarks --output benchmarks/results --minutes 9.3
 
 clean:  ## Remove everything that was made here.
-	rm -rf $(VENV) .versions site .jax_cache
+	rm -rf $(VENV) .versions .interop site .jax_cache
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

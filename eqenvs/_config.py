@@ -143,6 +143,10 @@ def _write(value: Any, name: str) -> Any:
         return value if value.ndim > 0 else _write_number(value)
     if isinstance(value, float):
         return _write_number(np.float64(value))
+    if made := getattr(value, "made", None):  # an environment of another library
+        id, parameters = made
+        inside = {key: _write(x, f"{name}.{key}") for key, x in parameters.items()}
+        return {"make": id, "parameters": inside}
     if isinstance(value, jtu.Partial) and not value.args and not value.keywords:
         value = value.func
     if callable(value) and not isinstance(value, eqx.Module):
@@ -193,6 +197,10 @@ def _read(value: Any) -> Any:
         return from_config(value)
     if isinstance(value, Mapping) and "space" in value:
         return _read_space(value)
+    if isinstance(value, Mapping) and set(value) == {"make", "parameters"}:
+        from ._registry import make
+
+        return getattr(make(value["make"], **value["parameters"]), "original")  # noqa: B009
     if isinstance(value, Mapping) and set(value) == {"function"}:
         return _imported(value["function"], "function")
     if isinstance(value, list):

@@ -93,6 +93,43 @@ class EnvironmentSpec:
 
 _registry: dict[str, EnvironmentSpec] = {}
 
+# What stands before the colon in the id of another library's environment: the adapter
+# that makes it, and the library.
+_LIBRARIES = {
+    "brax": ("brax", "Brax"),
+    "envelope": ("envelope", "jax-envelope"),
+    "gymnasium": ("gymnasium", "Gymnasium"),
+    "gymnax": ("gymnax", "gymnax"),
+    "jumanji": ("jumanji", "Jumanji"),
+    "navix": ("navix", "Navix"),
+    "pgx": ("pgx", "Pgx"),
+    "playground": ("playground", "MuJoCo Playground"),
+}
+
+
+def is_foreign(id: str) -> bool:
+    """Whether an id is that of another library's environment, such as `"brax:ant"`."""
+    return id.partition(":")[0] in _LIBRARIES and ":" in id
+
+
+def _foreign_spec(id: str) -> EnvironmentSpec:
+    """What is known about another library's environment. Nothing is imported."""
+    prefix, _, name = id.partition(":")
+    if prefix not in _LIBRARIES or not name:
+        raise ValueError(
+            f"there is no environment with the id {id!r}. Those of other libraries are "
+            f"called 'PREFIX:NAME', where PREFIX is one of {', '.join(_LIBRARIES)}."
+        )
+    module, library = _LIBRARIES[prefix]
+
+    def entry_point(**parameters: Any) -> AbstractEnvironment:
+        # `eqenvs.adapters` says what to install if the library is missing.
+        adapters = importlib.import_module(".adapters", __package__)
+        return adapters.adapter(module).make(name, **parameters)
+
+    entry_point.__doc__ = f"{name} of {library}."
+    return EnvironmentSpec(id=id, entry_point=entry_point, family=library)
+
 
 def register(
     id: str, entry_point: str | Callable[..., AbstractEnvironment], **facts: Any
@@ -152,7 +189,7 @@ def spec(id: str) -> EnvironmentSpec:
 
     **Arguments:**
 
-    - `id`: one of [`eqenvs.registered`][]`()`, such as `"CartPole-v1"`.
+    - `id`: as for [`eqenvs.make`][].
 
     **Returns:**
 
@@ -162,6 +199,8 @@ def spec(id: str) -> EnvironmentSpec:
 
     `ValueError` if there is no such id; the message suggests similar ones.
     """
+    if isinstance(id, str) and id not in _registry and ":" in id:
+        return _foreign_spec(id)
     if not isinstance(id, str) or id not in _registry:
         close = difflib.get_close_matches(str(id), _registry, n=3, cutoff=0.4)
         if not close:
@@ -179,10 +218,18 @@ def spec(id: str) -> EnvironmentSpec:
 def make(id: str, **parameters: Any) -> AbstractEnvironment:
     """Makes an environment by its name.
 
+    ```python
+    env = make("CartPole-v1", gravity=3.7)
+    ant = make("brax:ant", backend="spring", max_steps=500)
+    ```
+
     **Arguments:**
 
-    - `id`: one of [`eqenvs.registered`][]`()`, such as `"CartPole-v1"`.
-    - `**parameters`: the environment's parameters, as its class takes them.
+    - `id`: one of [`eqenvs.registered`][]`()`, such as `"CartPole-v1"`; or the name of
+        an environment of another library after `brax:`, `envelope:`, `gymnasium:`,
+        `gymnax:`, `jumanji:`, `navix:`, `pgx:` or `playground:`.
+    - `**parameters`: the environment's parameters, as its class takes them; for one of
+        another library, `max_steps` and what that library's own `make` takes.
 
     **Returns:**
 
@@ -191,6 +238,7 @@ def make(id: str, **parameters: Any) -> AbstractEnvironment:
     **Raises:**
 
     `ValueError` if there is no such id; `TypeError` or `ValueError` if there is no such
-    parameter, or its value is not allowed.
+    parameter, or its value is not allowed; `ModuleNotFoundError` if the other library
+    is not installed.
     """
     return spec(id).make(**parameters)

@@ -54,6 +54,7 @@ def unchecked():
 # folders; and of the tests of all environments, those that are not of these.
 _NOT_QUICK = {
     "environments",
+    "interop",
     "test_benchmarks.py",
     "test_code.py",
     "test_cost.py",

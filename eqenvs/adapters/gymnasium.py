@@ -1,7 +1,9 @@
-"""Gymnasium: one environment as a `gymnasium.Env`, many as a `VectorEnv`.
+"""Gymnasium: one environment as a `gymnasium.Env`, many as a `VectorEnv`; and any
+environment of Gymnasium here.
 
 Written for Gymnasium 1.x (https://gymnasium.farama.org). What goes in and comes out is
-NumPy; what happens between is one compiled call a step.
+NumPy; what happens between is one compiled call a step. An environment of Gymnasium
+runs in Python, which a compiled program calls at every step.
 
 Importing this module registers every environment with Gymnasium, as `eqenvs/<id>`:
 
@@ -16,15 +18,19 @@ from typing import Any, SupportsFloat
 import gymnasium
 import jax
 import jax.numpy as jnp
+import jax.random as jr
 import numpy as np
 from gymnasium import spaces as gymnasium_spaces
 from gymnasium.vector import AutoresetMode
-from jaxtyping import Array, Bool, PyTree
+from jaxtyping import Array, ArrayLike, Bool, Int32, Key, PyTree, UInt32
 
-from .._environment import AbstractEnvironment
-from .._registry import make, registered, spec
+from .._environment import AbstractEnvironment, AbstractState, Transition
+from .._registry import make as make_environment, registered, spec
 from .._vector import VectorEnvironment
+from ..fields import time_limit
 from ..spaces import AbstractSpace, Box, Dict, Discrete, MultiDiscrete, Tuple
+from ._foreign import limit_of, NO_LIMIT, Original, original
+from ._gymnasium_host import Host, ROOT
 from ._program import advance_one, Program, reset_one, words_of
 
 
@@ -459,8 +465,269 @@ def _frames_per_second(env: AbstractEnvironment) -> float:
     return 15.0
 
 
+# The other way.
+
+
+class GymnasiumState(AbstractState):
+    """A state of an environment of Gymnasium, which is reached in the same way again.
+
+    - `seed`: the seed of the episode.
+    - `history`: a digest of the actions since the reset.
+    - `ended`: whether the original says that the episode was truncated.
+    """
+
+    seed: UInt32[Array, ""]
+    history: UInt32[Array, " words"]
+    ended: Bool[Array, ""]
+    time: Int32[Array, ""]
+
+
+class FromGymnasium(AbstractEnvironment[GymnasiumState, PyTree[Array], PyTree[Array]]):
+    """What [`eqenvs.adapters.from_gymnasium`][] returns: an environment of Gymnasium.
+
+    **Observation, action, reward, start and end:** those of the original.
+
+    **Source:** Gymnasium, or whatever follows its interface.
+    """
+
+    original: Original = original()
+    max_steps: Int32[Array, ""] = time_limit(NO_LIMIT)
+
+    def initial_state(self, key: Key[Array, ""]) -> GymnasiumState:
+        return GymnasiumState(
+            seed=jr.bits(key, (), jnp.uint32) >> jnp.uint32(1),
+            history=jnp.asarray(ROOT),
+            ended=jnp.asarray(False),
+            time=jnp.int32(0),
+        )
+
+    def transition(
+        self, key: Key[Array, ""], state: GymnasiumState, action: PyTree[Array]
+    ) -> Transition[GymnasiumState]:
+        del key  # The original draws from its own generator.
+        host: Host = self.original.env
+        real = jnp.result_type(float)
+        struct = jax.ShapeDtypeStruct
+        history, reward, terminated, truncated = jax.pure_callback(
+            lambda *args: _as(host.step(*args), real),
+            (struct((2,), jnp.uint32), struct((), real), *[struct((), bool)] * 2),
+            state.seed,
+            state.history,
+            # Nothing that Python does has a derivative.
+            jax.lax.stop_gradient(action),
+            vmap_method="broadcast_all",
+        )
+        state = GymnasiumState(
+            seed=state.seed,
+            history=history,
+            ended=truncated,
+            time=state.time + jnp.int32(1),
+        )
+        return Transition(state, reward, terminated)
+
+    def observe(self, state: GymnasiumState) -> PyTree[Array]:
+        host: Host = self.original.env
+        sample = jax.eval_shape(self.observation_space.sample, jr.key(0))
+        return jax.pure_callback(
+            lambda *args: _as(host.observe(*args), sample),
+            sample,
+            state.seed,
+            state.history,
+            vmap_method="broadcast_all",
+        )
+
+    def truncated(self, state: GymnasiumState) -> Bool[Array, ""]:
+        return state.ended | (state.time >= self.max_steps)
+
+    @property
+    def action_space(self) -> AbstractSpace:
+        return self.original.action_space
+
+    @property
+    def observation_space(self) -> AbstractSpace:
+        return self.original.observation_space
+
+
+def _as(tree: Any, like: Any) -> Any:
+    """Arrays of NumPy with the dtypes that were announced."""
+    if not isinstance(like, np.dtype):
+        return jax.tree.map(lambda y, x: np.asarray(x, y.dtype), like, tree)
+    history, reward, *flags = tree
+    return history, np.asarray(reward, like), *flags
+
+
+def from_gymnasium(
+    env: Any,
+    *,
+    max_steps: ArrayLike | None = None,
+    memory: int = 250_000,
+    **parameters: Any,
+) -> FromGymnasium:
+    """Any environment of Gymnasium as one of eqenvs.
+
+    ```python
+    env = from_gymnasium("LunarLander-v3")  # or eqenvs.make("gymnasium:LunarLander-v3")
+    ```
+
+    Its steps are taken in Python, whatever compiled program they are part of: a batch
+    of lanes is one call, in which one lane is stepped after the other. Nothing else
+    about the environment differs: it can be used under `jit`, `vmap` and `scan`, and a
+    state can be kept and stepped from again. Python then resets another copy with the
+    same seed and takes the same actions again, so the original must do the same after
+    `reset(seed=...)` whenever it is called. Its `info` is not kept.
+
+    **Arguments:**
+
+    - `env`: an id, as `gymnasium.make` takes it, or a function that returns a
+        `gymnasium.Env`; each lane needs one of its own.
+    - `max_steps`: a time limit beside the original's own; by default there is none.
+    - `memory`: how many of the latest states of all episodes can be returned to.
+    - `**parameters`: what `gymnasium.make` takes beside an id.
+
+    **Returns:**
+
+    An environment.
+
+    **Raises:**
+
+    `TypeError` if `env` is neither, or eqenvs has no space like one of its spaces.
+    """
+    if isinstance(env, str):
+        return _from_gymnasium(
+            lambda: gymnasium.make(env, **parameters), max_steps, memory, None
+        )
+    if not callable(env) or isinstance(env, gymnasium.Env) or parameters:
+        raise TypeError(
+            "env must be an id of Gymnasium's, with the parameters of `gymnasium.make` "
+            f"after it, or a function that returns a `gymnasium.Env`; got {env!r}"
+            f"{' and ' + ', '.join(parameters) if parameters else ''}."
+        )
+    return _from_gymnasium(env, max_steps, memory, None)
+
+
+def _from_gymnasium(
+    make_one: Callable[[], Any], max_steps: ArrayLike | None, memory: int, made: Any
+) -> FromGymnasium:
+    first = make_one()
+    if not isinstance(first, gymnasium.Env):
+        raise TypeError(f"env must return a `gymnasium.Env`; it returned {first!r}.")
+    act, see = first.action_space, first.observation_space
+    host = Host(make_one, _action(act), _observation(see), memory)
+    host.take_back(first)
+    spaces = (from_gymnasium_space(act), from_gymnasium_space(see))
+    held = Original(host, lambda _: spaces, made)
+    return FromGymnasium(held, limit_of(max_steps, None))
+
+
+def make(
+    name: str,
+    *,
+    max_steps: ArrayLike | None = None,
+    memory: int = 250_000,
+    **parameters: Any,
+) -> FromGymnasium:
+    """What [`eqenvs.make`][] makes of `"gymnasium:ID"`.
+
+    **Arguments:**
+
+    - `name`: an id, as `gymnasium.make` takes it.
+    - `max_steps`, `memory`: as for [`eqenvs.adapters.from_gymnasium`][].
+    - `**parameters`: what `gymnasium.make` takes beside the id.
+
+    **Returns:**
+
+    An environment.
+    """
+    return _from_gymnasium(
+        lambda: gymnasium.make(name, **parameters),
+        max_steps,
+        memory,
+        (f"gymnasium:{name}", parameters),
+    )
+
+
+def from_gymnasium_space(space: gymnasium_spaces.Space) -> AbstractSpace:
+    """A space of Gymnasium's as one of eqenvs.
+
+    **Arguments:**
+
+    - `space`: a space of Gymnasium's.
+
+    **Returns:**
+
+    The space of the same name. A `Discrete` space begins at 0 here; a `MultiBinary`, or
+    a `MultiDiscrete` of several axes or that does not begin at 0, is a `Box`.
+
+    **Raises:**
+
+    `TypeError` if there is none.
+    """
+    match space:
+        case gymnasium_spaces.Discrete():
+            return Discrete(int(space.n))
+        case gymnasium_spaces.MultiDiscrete():
+            if space.nvec.ndim == 1 and not space.start.any():
+                return MultiDiscrete(tuple(map(int, space.nvec)))
+            last = space.start + space.nvec - 1
+            return Box(space.start, last, space.shape, jnp.int32)
+        case gymnasium_spaces.MultiBinary():
+            return Box(False, True, space.shape, bool)
+        case gymnasium_spaces.Box():
+            return Box(*_bounds(space), space.shape, space.dtype)
+        case gymnasium_spaces.Tuple():
+            return Tuple(tuple(map(from_gymnasium_space, space.spaces)))
+        case gymnasium_spaces.Dict():
+            return Dict({k: from_gymnasium_space(x) for k, x in space.spaces.items()})
+        case _:
+            raise TypeError(f"eqenvs has no space like {space!r}.")
+
+
+def _bounds(space: gymnasium_spaces.Box) -> tuple[np.ndarray, np.ndarray]:
+    """The bounds of a Box, within the dtype that it has here."""
+    dtype = jax.dtypes.canonicalize_dtype(space.dtype)
+    if np.dtype(dtype).kind not in "iu":
+        return space.low, space.high
+    limits = np.iinfo(dtype)
+    return (
+        np.maximum(space.low, limits.min).astype(dtype),
+        np.minimum(space.high, limits.max).astype(dtype),
+    )
+
+
+def _observation(space: gymnasium_spaces.Space) -> Callable[[Any], Any]:
+    """A function from Gymnasium's observations to those of the space of the same
+    name."""
+    match space:
+        case gymnasium_spaces.Discrete():
+            return lambda value: np.asarray(value - space.start)
+        case gymnasium_spaces.Tuple():
+            parts = tuple(map(_observation, space.spaces))
+            return lambda value: tuple(f(x) for f, x in zip(parts, value, strict=True))
+        case gymnasium_spaces.Dict():
+            named = {name: _observation(x) for name, x in space.spaces.items()}
+            return lambda value: {name: f(value[name]) for name, f in named.items()}
+        case _:
+            # A copy: some environments write into the array that they returned.
+            return lambda value: np.array(value)
+
+
+def _action(space: gymnasium_spaces.Space) -> Callable[[Any], Any]:
+    """A function from actions of the space of the same name to Gymnasium's."""
+    match space:
+        case gymnasium_spaces.Discrete():
+            return lambda value: np.asarray(value + space.start, space.dtype)[()]
+        case gymnasium_spaces.Tuple():
+            parts = tuple(map(_action, space.spaces))
+            return lambda value: tuple(f(x) for f, x in zip(parts, value, strict=True))
+        case gymnasium_spaces.Dict():
+            named = {name: _action(x) for name, x in space.spaces.items()}
+            return lambda value: {name: f(value[name]) for name, f in named.items()}
+        case _:
+            return lambda value: np.array(value, space.dtype)
+
+
 def _make(id: str, render_mode: str | None = None, **parameters: Any) -> Any:
-    return to_gymnasium(make(id, **parameters), render_mode=render_mode)
+    return to_gymnasium(make_environment(id, **parameters), render_mode=render_mode)
 
 
 def _make_vector(
@@ -468,8 +735,9 @@ def _make_vector(
 ) -> Any:
     parameters.pop("vectorization_mode", None)
     mode = parameters.pop("autoreset_mode", AutoresetMode.NEXT_STEP)
+    env = make_environment(id, **parameters)
     return to_gymnasium_vector(
-        make(id, **parameters), num_envs, autoreset_mode=mode, render_mode=render_mode
+        env, num_envs, autoreset_mode=mode, render_mode=render_mode
     )
 
 

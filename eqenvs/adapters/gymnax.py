@@ -9,13 +9,14 @@ import math
 from typing import Any
 
 import equinox as eqx
+import gymnax
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from gymnax.environments import spaces as gymnax_spaces
 from gymnax.environments.environment import Environment
-from jaxtyping import Array, Int32, Key, PyTree
+from jaxtyping import Array, ArrayLike, Int32, Key, PyTree
 
 from .._environment import AbstractEnvironment, AbstractState, Transition
 from .._parametric import unknown_parameter
@@ -310,3 +311,27 @@ def _from_gymnax_space(space: Any) -> AbstractSpace:
             return Dict({k: _from_gymnax_space(x) for k, x in space.spaces.items()})
         case _:
             raise TypeError(f"eqenvs has no space like {space!r}.")
+
+
+def make(
+    name: str, *, max_steps: ArrayLike | None = None, **parameters: Any
+) -> FromGymnax:
+    """What [`eqenvs.make`][] makes of `"gymnax:NAME"`.
+
+    **Arguments:**
+
+    - `name`: a name that `gymnax.make` knows.
+    - `max_steps`: the time limit; by default that of the original's parameters.
+    - `**parameters`: what `gymnax.make` takes.
+
+    **Returns:**
+
+    An environment.
+
+    **Raises:**
+
+    `ValueError` if gymnax has no such environment.
+    """
+    env, params = gymnax.make(name, **parameters)
+    limit = params.max_steps_in_episode if max_steps is None else max_steps
+    return from_gymnax(env, params.replace(max_steps_in_episode=limit))

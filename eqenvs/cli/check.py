@@ -9,7 +9,7 @@ from typing import Annotated
 import tyro
 
 from .._environment import AbstractEnvironment
-from .._registry import make
+from .._registry import is_foreign, make
 from ..testing import CHECKS, EnvironmentCheckError, find_problems, Probe
 
 
@@ -37,7 +37,7 @@ class Check:
 
 def _environment(path: str) -> AbstractEnvironment:
     module, colon, name = path.partition(":")
-    if not colon:
+    if not colon or is_foreign(path):
         return make(path)
     # A module in the current folder, as `python -m` would find it.
     if os.getcwd() not in sys.path:

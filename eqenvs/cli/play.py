@@ -7,7 +7,7 @@ from typing import Any
 
 from .._checks import as_key
 from .._parametric import described_fields, unknown_parameter
-from .._registry import EnvironmentSpec, registered, spec
+from .._registry import EnvironmentSpec, is_foreign, registered, spec
 from ._arguments import Assignments, OptionalFolder, OptionalId
 from .train import parse
 
@@ -82,7 +82,7 @@ class Play:
 
 def find(id: str) -> EnvironmentSpec:
     """The facts about an environment, given its id or `module:Class`."""
-    if id in registered() or id.count(":") != 1:
+    if id in registered() or is_foreign(id) or id.count(":") != 1:
         return spec(id)
     return EnvironmentSpec(id=id, entry_point=id)
 

@@ -476,7 +476,8 @@ def _structure(probe: Probe) -> Iterator[str]:
     ):
         if x.shape != () or x.dtype != dtype:
             yield f"`{name}` must be a {dtype} scalar; it is {x.dtype}{x.shape}."
-    if any(x.weak_type for x in jax.tree.leaves((observation, state))):
+    leaves = jax.tree.leaves((observation, state))  # of which a key has no weak type
+    if any(getattr(x, "weak_type", False) for x in leaves):
         yield "the observation or the state is weakly typed."
 
 

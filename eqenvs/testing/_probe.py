@@ -189,7 +189,9 @@ def expression(function: Any, *args: Any) -> Any:
 
 def struct(tree: Any) -> Any:
     """The shapes, dtypes and weak types of a tree."""
-    return jax.tree.map(lambda x: (x.shape, x.dtype, x.weak_type), tree)
+    return jax.tree.map(
+        lambda x: (x.shape, x.dtype, getattr(x, "weak_type", False)), tree
+    )
 
 
 def difference(x: Any, y: Any, *, exact: bool = True) -> str:

@@ -1,0 +1,148 @@
+"""Brax: an environment as a `brax.envs.Env`, and Brax's own environments here.
+
+Written for Brax 0.14 (https://github.com/google/brax). An environment of Brax has no
+time limit: `brax.envs.training.wrap` and its agents take one, `episode_length`.
+"""
+
+from typing import Any
+
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, Int32, PyTree, UInt32
+
+from .._environment import AbstractEnvironment
+from ..fields import time_limit
+from ._foreign import (
+    AbstractForeignEnvironment,
+    library,
+    limit_of,
+    look_at_brax,
+    needs,
+    Original,
+    original,
+    Outcome,
+)
+
+
+def to_brax(env: AbstractEnvironment) -> Any:
+    """An environment as a `brax.envs.Env`.
+
+    ```python
+    train, inference, metrics = ppo.train(to_brax(Pendulum()), 100_000, 200)
+    ```
+
+    Brax's agents choose numbers from -1 to 1. They stand for the range of a bounded
+    `Box`, as in Brax's own environments; of a `Discrete` space, the action with the
+    largest number is taken. Observations are flattened to a vector.
+
+    `state.done` says whether the episode has terminated. The time limit is Brax's
+    `episode_length`; that of `env` is in `state.info["truncation"]`, which Brax's own
+    wrapper overwrites.
+
+    **Arguments:**
+
+    - `env`: an environment, whose actions are a bounded `Box` or `Discrete`.
+
+    **Returns:**
+
+    A `brax.envs.Env`.
+
+    **Raises:**
+
+    `TypeError` if `env` is not such an environment.
+    """
+    with needs("eqenvs.adapters.to_brax", "brax"):
+        from ._to_brax import BraxEnvironment
+    return BraxEnvironment(env)
+
+
+class FromBrax(AbstractForeignEnvironment):
+    """What [`eqenvs.adapters.from_brax`][] returns: an environment of Brax.
+
+    **Observation, action, reward, start and end:** those of the original.
+
+    **Source:** Brax, or MuJoCo Playground.
+    """
+
+    original: Original = original()
+    max_steps: Int32[Array, ""] = time_limit(1000)
+
+    def _start_original(
+        self, env: Any, key: UInt32[Array, " words"]
+    ) -> tuple[PyTree[Array], PyTree[Array]]:
+        state = env.reset(key)
+        return state, state.obs
+
+    def _step_original(
+        self, env: Any, key: UInt32[Array, " words"], inner: Any, action: Any
+    ) -> Outcome:
+        del key
+        state = env.step(inner, action)
+        truncated = state.info.get("truncation", jnp.asarray(False)).astype(bool)
+        is_done = state.done.astype(bool)
+        # With Brax's `EpisodeWrapper`, `done` means both ends of an episode.
+        terminated = is_done & ~truncated
+        return Outcome(
+            state, state.obs, state.reward, terminated, truncated, dict(state.metrics)
+        )
+
+
+def from_brax(env: Any, *, max_steps: ArrayLike | None = None) -> FromBrax:
+    """An environment of Brax as one of eqenvs.
+
+    ```python
+    env = from_brax(brax.envs.get_environment("ant"))  # or eqenvs.make("brax:ant")
+    ```
+
+    Numbers that the original draws while an episode lasts come from the key that it
+    was reset with.
+
+    **Arguments:**
+
+    - `env`: a `brax.envs.Env`, not batched and without automatic reset.
+    - `max_steps`: the time limit; by default 1000, which is Brax's.
+
+    **Returns:**
+
+    An environment.
+
+    **Raises:**
+
+    `TypeError` or `ValueError` if `env` is not such an environment.
+    """
+    envs = library("brax.envs", "eqenvs.adapters.from_brax", "brax")
+    if not isinstance(env, envs.Env):
+        raise TypeError(f"env must be an environment of Brax; got {env!r}.")
+    return _from_brax(env, max_steps, None)
+
+
+def _from_brax(env: Any, max_steps: ArrayLike | None, made: Any) -> FromBrax:
+    held = Original(env, lambda env: look_at_brax(env, env.action_size), made)
+    return FromBrax(held, limit_of(max_steps, 1000))
+
+
+def make(
+    name: str, *, max_steps: ArrayLike | None = None, **parameters: Any
+) -> FromBrax:
+    """What [`eqenvs.make`][] makes of `"brax:NAME"`.
+
+    **Arguments:**
+
+    - `name`: a name that `brax.envs.get_environment` knows.
+    - `max_steps`: the time limit.
+    - `**parameters`: what that function takes.
+
+    **Returns:**
+
+    An environment.
+
+    **Raises:**
+
+    `ValueError` if Brax has no such environment.
+    """
+    envs = library("brax.envs", f"brax:{name}", "brax")
+    if name not in envs._envs:
+        raise ValueError(
+            f"Brax has no environment {name!r}; it has {', '.join(sorted(envs._envs))}."
+        )
+    env = envs.get_environment(name, **parameters)
+    return _from_brax(env, max_steps, (f"brax:{name}", parameters))

@@ -1,0 +1,148 @@
+"""Environments of `jax-envelope` here, which brings those of Craftax and others.
+
+Written for jax-envelope 0.6 (https://pypi.org/project/jax-envelope), which needs
+Python 3.12.
+"""
+
+from typing import Any
+
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+from jaxtyping import Array, ArrayLike, Int32, PyTree, UInt32
+
+from ..fields import time_limit
+from ..spaces import AbstractSpace, Box, Dict, Discrete, MultiDiscrete, Tuple
+from ._foreign import (
+    AbstractForeignEnvironment,
+    library,
+    limit_of,
+    NO_LIMIT,
+    Original,
+    original,
+    Outcome,
+    parts_of,
+)
+
+
+class FromEnvelope(AbstractForeignEnvironment):
+    """What [`eqenvs.adapters.from_envelope`][] returns: an environment of jax-envelope.
+
+    **Observation, action, reward, start and end:** those of the original.
+
+    **Source:** jax-envelope.
+    """
+
+    original: Original = original()
+    max_steps: Int32[Array, ""] = time_limit(NO_LIMIT)
+
+    def _start_original(
+        self, env: Any, key: UInt32[Array, " words"]
+    ) -> tuple[PyTree[Array], PyTree[Array]]:
+        state, info = env.init(jr.wrap_key_data(key))
+        return state, info.obs
+
+    def _step_original(
+        self, env: Any, key: UInt32[Array, " words"], inner: Any, action: Any
+    ) -> Outcome:
+        del key
+        state, info = env.step(inner, action)
+        return Outcome(state, info.obs, info.reward, info.terminated, info.truncated)
+
+
+def from_envelope(env: Any, *, max_steps: ArrayLike | None = None) -> FromEnvelope:
+    """An environment of `jax-envelope` as one of eqenvs.
+
+    ```python
+    env = from_envelope(envelope.create("craftax::Craftax-Symbolic-v1"))
+    ```
+
+    Numbers that the original draws while an episode lasts come from the key that it
+    was started with. An episode begins with `init`, so that nothing survives it.
+
+    **Arguments:**
+
+    - `env`: an `envelope.Environment`, not batched and without automatic reset.
+    - `max_steps`: a time limit beside the original's own; by default there is none.
+
+    **Returns:**
+
+    An environment.
+
+    **Raises:**
+
+    `TypeError` or `ValueError` if `env` is not such an environment.
+    """
+    envelope = library("envelope", "eqenvs.adapters.from_envelope", "envelope")
+    if not isinstance(env, envelope.Environment):
+        raise TypeError(f"env must be an environment of jax-envelope; got {env!r}.")
+    return _from_envelope(env, max_steps, None)
+
+
+def _from_envelope(env: Any, max_steps: ArrayLike | None, made: Any) -> FromEnvelope:
+    return FromEnvelope(Original(env, _look, made), limit_of(max_steps, None))
+
+
+def _look(env: Any) -> tuple[AbstractSpace, AbstractSpace]:
+    envelope = library("envelope", "from_envelope", "envelope")
+
+    inside = env
+    while isinstance(inside, envelope.Wrapper):
+        if isinstance(inside, envelope.AutoResetWrapper):
+            raise ValueError(
+                "env resets by itself, which environments of eqenvs do too. Adapt it "
+                "without `AutoResetWrapper`."
+            )
+        inside = inside.env
+    if isinstance(env.action_space, envelope.BatchedSpace):
+        raise ValueError("env is batched. Adapt it before it is.")
+    return _from_space(env.action_space), _from_space(env.observation_space)
+
+
+def _from_space(space: Any) -> AbstractSpace:
+    """A space of jax-envelope as one of eqenvs."""
+    envelope = library("envelope", "from_envelope", "envelope")
+
+    match space:
+        case envelope.Discrete():
+            sizes = np.asarray(space.n)
+            if sizes.ndim == 0:
+                return Discrete(int(sizes))
+            if sizes.ndim == 1:
+                return MultiDiscrete(tuple(map(int, sizes)))
+            return Box(0, sizes - 1, sizes.shape, jnp.int32)
+        case envelope.Continuous():
+            return Box(
+                np.asarray(space.low), np.asarray(space.high), space.shape, space.dtype
+            )
+        case envelope.PyTreeSpace():
+            return _from_space(space.tree)
+        case tuple() | list():
+            return Tuple(tuple(map(_from_space, space)))
+        case _:
+            parts = parts_of(space) or {}
+            return Dict({name: _from_space(x) for name, x in parts.items()})
+
+
+def make(
+    name: str, *, max_steps: ArrayLike | None = None, **parameters: Any
+) -> FromEnvelope:
+    """What [`eqenvs.make`][] makes of `"envelope:SUITE::NAME"`.
+
+    **Arguments:**
+
+    - `name`: a name that `envelope.create` knows, such as `"gymnax::CartPole-v1"`.
+    - `max_steps`: a time limit beside the original's own.
+    - `**parameters`: what that function takes.
+
+    **Returns:**
+
+    An environment.
+
+    **Raises:**
+
+    `ValueError` if there is no such environment.
+    """
+    envelope = library("envelope", f"envelope:{name}", "envelope")
+    env = envelope.create(name, **parameters)
+    return _from_envelope(env, max_steps, (f"envelope:{name}", parameters))

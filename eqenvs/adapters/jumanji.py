@@ -1,0 +1,155 @@
+"""Jumanji's environments here.
+
+Written for Jumanji 1.1 (https://github.com/instadeepai/jumanji). An episode that ends
+with a discount other than 0 is truncated, one that ends with a discount of 0 has
+terminated.
+"""
+
+from typing import Any
+
+import jax
+import numpy as np
+from jaxtyping import Array, ArrayLike, Int32, PyTree, UInt32
+
+from ..fields import time_limit
+from ..spaces import AbstractSpace, Box, Dict, Discrete, MultiDiscrete
+from ._foreign import (
+    AbstractForeignEnvironment,
+    check_single,
+    library,
+    limit_of,
+    NO_LIMIT,
+    Original,
+    original,
+    Outcome,
+    seedless_key,
+    unbounded_box,
+)
+
+
+class FromJumanji(AbstractForeignEnvironment):
+    """What [`eqenvs.adapters.from_jumanji`][] returns: an environment of Jumanji.
+
+    **Observation, action, reward, start and end:** those of the original. An
+    observation that is a named tuple is a dictionary.
+
+    **Source:** Jumanji.
+    """
+
+    original: Original = original()
+    max_steps: Int32[Array, ""] = time_limit(NO_LIMIT)
+
+    def _start_original(
+        self, env: Any, key: UInt32[Array, " words"]
+    ) -> tuple[PyTree[Array], PyTree[Array]]:
+        state, step = env.reset(key)
+        return state, step.observation
+
+    def _step_original(
+        self, env: Any, key: UInt32[Array, " words"], inner: Any, action: Any
+    ) -> Outcome:
+        del key
+        state, step = env.step(inner, action)
+        terminated = step.last() & (step.discount == 0)
+        truncated = step.last() & (step.discount != 0)
+        return Outcome(
+            state, step.observation, step.reward, terminated, truncated, step.extras
+        )
+
+
+def from_jumanji(env: Any, *, max_steps: ArrayLike | None = None) -> FromJumanji:
+    """An environment of Jumanji as one of eqenvs.
+
+    ```python
+    env = from_jumanji(jumanji.make("Snake-v1"))  # or eqenvs.make("jumanji:Snake-v1")
+    ```
+
+    Numbers that the original draws while an episode lasts come from the key that it
+    was reset with.
+
+    **Arguments:**
+
+    - `env`: a `jumanji.Environment`, not batched, without automatic reset, and with one
+        reward.
+    - `max_steps`: a time limit beside the original's own; by default there is none.
+
+    **Returns:**
+
+    An environment.
+
+    **Raises:**
+
+    `TypeError` or `ValueError` if `env` is not such an environment.
+    """
+    jumanji = library("jumanji", "eqenvs.adapters.from_jumanji", "jumanji")
+    if not isinstance(env, jumanji.Environment):
+        raise TypeError(f"env must be an environment of Jumanji; got {env!r}.")
+    return _from_jumanji(env, max_steps, None)
+
+
+def _from_jumanji(env: Any, max_steps: ArrayLike | None, made: Any) -> FromJumanji:
+    return FromJumanji(Original(env, _look, made), limit_of(max_steps, None))
+
+
+def _look(env: Any) -> tuple[AbstractSpace, AbstractSpace]:
+    wrappers = library("jumanji.wrappers", "from_jumanji", "jumanji")
+
+    inside = env
+    while isinstance(inside, wrappers.Wrapper):
+        if isinstance(inside, wrappers.AutoResetWrapper):
+            raise ValueError(
+                "env resets by itself, which environments of eqenvs do too. Adapt it "
+                "without Jumanji's `AutoResetWrapper`."
+            )
+        inside = inside._env
+    step = jax.eval_shape(env.reset, seedless_key())[1]
+    check_single(
+        step.reward,
+        "Adapt it before it is batched; if each of its agents has a reward, as one "
+        "agent: `jumanji.wrappers.MultiToSingleWrapper(env)`.",
+    )
+    return _from_spec(env.action_spec), _from_spec(env.observation_spec)
+
+
+def _from_spec(spec: Any) -> AbstractSpace:
+    """A specification of Jumanji as a space."""
+    specs = library("jumanji.specs", "from_jumanji", "jumanji")
+
+    match spec:
+        case specs.DiscreteArray():
+            return Discrete(int(spec.num_values))
+        case specs.MultiDiscreteArray():
+            sizes = np.asarray(spec.num_values)
+            if sizes.ndim == 1:
+                return MultiDiscrete(tuple(map(int, sizes)))
+            return Box(0, sizes - 1, sizes.shape, spec.dtype)
+        case specs.BoundedArray():
+            return Box(spec.minimum, spec.maximum, tuple(spec.shape), spec.dtype)
+        case specs.Array():
+            return unbounded_box(tuple(spec.shape), spec.dtype)
+        case _:
+            return Dict({name: _from_spec(x) for name, x in spec._specs.items()})
+
+
+def make(
+    name: str, *, max_steps: ArrayLike | None = None, **parameters: Any
+) -> FromJumanji:
+    """What [`eqenvs.make`][] makes of `"jumanji:NAME"`.
+
+    **Arguments:**
+
+    - `name`: a name that `jumanji.make` knows.
+    - `max_steps`: a time limit beside the original's own.
+    - `**parameters`: what that function takes.
+
+    **Returns:**
+
+    An environment.
+
+    **Raises:**
+
+    `ValueError` if Jumanji has no such environment.
+    """
+    jumanji = library("jumanji", f"jumanji:{name}", "jumanji")
+    env = jumanji.make(name, **parameters)
+    return _from_jumanji(env, max_steps, (f"jumanji:{name}", parameters))

@@ -1,0 +1,77 @@
+"""MuJoCo Playground's environments here.
+
+Written for MuJoCo Playground 0.2 (https://github.com/google-deepmind/
+mujoco_playground; the package is called `playground`). The tasks of its control suite
+need nothing else; those of its robots download MuJoCo's Menagerie when they are first
+made.
+"""
+
+from typing import Any
+
+from jaxtyping import ArrayLike
+
+from ._foreign import library, limit_of, look_at_brax, Original
+from .brax import FromBrax
+
+
+def from_playground(env: Any, *, max_steps: ArrayLike | None = None) -> FromBrax:
+    """An environment of MuJoCo Playground as one of eqenvs.
+
+    ```python
+    env = from_playground(mujoco_playground.registry.load("CartpoleBalance"))
+    ```
+
+    Numbers that the original draws while an episode lasts come from the key that it
+    was reset with.
+
+    **Arguments:**
+
+    - `env`: what `mujoco_playground.registry.load` returns.
+    - `max_steps`: the time limit; by default the `episode_length` of its configuration.
+
+    **Returns:**
+
+    An environment.
+
+    **Raises:**
+
+    `TypeError` if `env` is not an environment of MuJoCo Playground.
+    """
+    who = "eqenvs.adapters.from_playground"
+    playground = library("mujoco_playground", who, "playground")
+    if not isinstance(env, playground.MjxEnv):
+        raise TypeError(
+            f"env must be an environment of MuJoCo Playground; got {env!r}."
+        )
+    return _from_playground(env, max_steps, None)
+
+
+def _from_playground(env: Any, max_steps: ArrayLike | None, made: Any) -> FromBrax:
+    # Its interface is Brax's.
+    held = Original(env, lambda env: look_at_brax(env, env.action_size), made)
+    own = getattr(getattr(env, "_config", None), "episode_length", None)
+    return FromBrax(held, limit_of(max_steps, own))
+
+
+def make(
+    name: str, *, max_steps: ArrayLike | None = None, **parameters: Any
+) -> FromBrax:
+    """What [`eqenvs.make`][] makes of `"playground:NAME"`.
+
+    **Arguments:**
+
+    - `name`: a name that `mujoco_playground.registry.load` knows.
+    - `max_steps`: the time limit.
+    - `**parameters`: what that function takes.
+
+    **Returns:**
+
+    An environment.
+
+    **Raises:**
+
+    `ValueError` if MuJoCo Playground has no such environment.
+    """
+    playground = library("mujoco_playground", f"playground:{name}", "playground")
+    env = playground.registry.load(name, **parameters)
+    return _from_playground(env, max_steps, (f"playground:{name}", parameters))

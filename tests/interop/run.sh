@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# The packages of others, each in an environment made for it, and the tests that run
+# them:
+#
+#     bash tests/interop/run.sh [arguments of pytest]
+#
+# jax-envelope needs Python 3.12, for which not every package here has a wheel.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+# pyenv puts only chosen versions on the path. Here, all of them are.
+python312=python3.12
+if command -v pyenv > /dev/null; then
+  python312=$(PYENV_VERSION=$(pyenv versions --bare | paste -sd:) pyenv which python3.12 \
+    2> /dev/null || echo python3.12)
+fi
+failed=()
+
+run() { # NAME PYTHON EXTRAS, and arguments of pytest
+  local name=$1 python=$2 extras=$3 folder=.interop/$1 wanted
+  shift 3
+  [ -x "$folder/bin/python" ] || "$python" -m venv "$folder"
+  # Installed again only where something that decides it has changed.
+  wanted=$(cat pyproject.toml tests/interop/constraints.txt | sha256sum)
+  if [ "$(cat "$folder/.installed" 2> /dev/null)" != "$wanted" ]; then
+    "$folder/bin/python" -m pip install --quiet --upgrade pip
+    "$folder/bin/python" -m pip install --quiet \
+      --constraint tests/interop/constraints.txt --editable ".[$extras]"
+    echo "$wanted" > "$folder/.installed"
+  fi
+  echo "== $name: $("$folder/bin/python" --version)"
+  "$folder/bin/python" -m pytest -p no:cacheprovider -m interop -rs "$@" ||
+    failed+=("$name")
+}
+
+run all "${PYTHON:-python3}" interop tests/interop -k "not envelope" "$@"
+if "$python312" --version > /dev/null 2>&1; then
+  run envelope "$python312" interop-envelope tests/interop/test_in.py -k envelope "$@"
+else
+  echo "SKIPPED: from_envelope, because jax-envelope needs Python 3.12, which is not" \
+    "installed."
+fi
+if [ ${#failed[@]} -gt 0 ]; then
+  echo "Failed: ${failed[*]}." >&2
+  exit 1
+fi
