@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import importlib
+import inspect
 import sys
 import warnings
 from collections.abc import Callable, Mapping
@@ -56,11 +57,13 @@ def to_config(object: AbstractParametric) -> dict[str, Any]:
         )
     name = type(object).__name__
     config: dict[str, Any] = {"class": _path_of(type(object))}
-    for field in dataclasses.fields(object):
-        if field.init:
-            value = getattr(object, field.name)
-            config[field.name] = _write(value, f"{name}.{field.name}")
-    return config
+    parts = {
+        x.name: getattr(object, x.name) for x in dataclasses.fields(object) if x.init
+    }
+    # What a constructor takes may be called otherwise than the field it becomes.
+    if hasattr(object, "_write_parts"):
+        parts = object._write_parts(parts)  # pyright: ignore[reportAttributeAccessIssue]
+    return config | {key: _write(x, f"{name}.{key}") for key, x in parts.items()}
 
 
 def from_config(config: Mapping[str, Any]) -> Any:
@@ -95,6 +98,9 @@ def from_config(config: Mapping[str, Any]) -> Any:
         )
     fields = [field.name for field in dataclasses.fields(cls) if field.init]
     values = {name: _read(x) for name, x in config.items() if name != "class"}
+    if hasattr(cls, "_read_parts"):
+        values = cls._read_parts(values)  # pyright: ignore[reportAttributeAccessIssue]
+        fields = list(inspect.signature(cls).parameters)
     for name in values:
         if name not in fields:
             raise TypeError(unknown_parameter(cls.__name__, name, fields))
@@ -136,6 +142,10 @@ def _write(value: Any, name: str) -> Any:
         return to_config(value)
     if isinstance(value, AbstractSpace):
         return _write_space(value, name)
+    if isinstance(value, Mapping):
+        return {key: _write(x, f"{name}[{key!r}]") for key, x in value.items()}
+    if isinstance(value, tuple) and all(isinstance(x, int) for x in value):
+        return list(value)
     if isinstance(value, jax.core.Tracer):
         raise ValueError(f"{name} is being traced and has no value yet.")
     if isinstance(value, jax.Array | np.ndarray | np.generic):

@@ -209,8 +209,12 @@ def leaf_ranks(value: Any) -> list[tuple[str, int | None]]:
     it is `None` where neither tells it.
     """
     if not isinstance(value, AbstractParametric):
+        # Only the spaces in a tree know: they have been told their shape.
+        nodes, _ = jtu.tree_flatten_with_path(value, is_leaf=_has_rank)
         return [
-            (jtu.keystr(path), None) for path, _ in jtu.tree_leaves_with_path(value)
+            (jtu.keystr((*path, *below)), node._rank if _has_rank(node) else None)
+            for path, node in nodes
+            for below, _ in jtu.tree_leaves_with_path(node)
         ]
     ranks: list[tuple[str, int | None]] = []
     for field in dataclasses.fields(value):
@@ -228,6 +232,10 @@ def leaf_ranks(value: Any) -> list[tuple[str, int | None]]:
             ]
         ranks += [(f".{field.name}{path}", rank) for path, rank in below]
     return ranks
+
+
+def _has_rank(value: Any) -> bool:
+    return isinstance(value, AbstractValue) and hasattr(value, "_rank")
 
 
 def _annotated_rank(annotation: Any) -> int | None:

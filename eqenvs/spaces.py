@@ -358,6 +358,8 @@ class Box(AbstractSpace):
 
     low: Shaped[Array, "..."]
     high: Shaped[Array, "..."]
+    # How many axes the bounds have, but for those that `jax.vmap` has added.
+    _rank: int = eqx.field(static=True)
 
     def __init__(
         self,
@@ -391,6 +393,7 @@ class Box(AbstractSpace):
             raise ValueError(f"Box.low must be at most Box.high, {high}; got {low}.")
         self.low = jnp.broadcast_to(jnp.asarray(low, dtype), shape)
         self.high = jnp.broadcast_to(jnp.asarray(high, dtype), shape)
+        self._rank = len(shape)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ then explore" (Nature, 2021); Jiang, Grefenstette & Rocktäschel, "Prioritized l
 replay" (ICML 2021).
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
@@ -102,6 +103,31 @@ class StartFrom(AbstractStatelessWrapper[State, Action, Observation]):
                 f"StartFrom.weights must be one number for each of the "
                 f"{self.num_states} states, and not all 0; got {weights}."
             )
+
+    def _write_parts(self, parts: dict[str, Any]) -> dict[str, Any]:
+        """What a configuration has: the leaves of the states by their paths."""
+        del parts["_rows"]
+        if is_batched(batch_axes(self)):
+            raise ValueError(
+                "a batch of StartFrom cannot be written to a configuration."
+            )
+        leaves = jtu.tree_leaves_with_path(self.states)
+        return {**parts, "states": {jtu.keystr(path): x for path, x in leaves}}
+
+    @classmethod
+    def _read_parts(cls, parts: dict[str, Any]) -> dict[str, Any]:
+        """What `_write_parts` wrote, as the constructor takes it."""
+        like = struct_of(parts["env"]).state
+        given = parts.get("states")
+        paths, structure = jtu.tree_flatten_with_path(like)
+        names = [jtu.keystr(path) for path, _ in paths]
+        if not isinstance(given, Mapping) or set(given) != set(names):
+            raise ValueError(
+                "the states of a configuration of StartFrom must be a dictionary of "
+                f"the arrays {', '.join(names)}; got {given!r}."
+            )
+        leaves = [jnp.asarray(given[jtu.keystr(path)], x.dtype) for path, x in paths]
+        return {**parts, "states": jtu.tree_unflatten(structure, leaves)}
 
     @property
     def num_states(self) -> int:

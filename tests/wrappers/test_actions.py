@@ -13,7 +13,15 @@ from gymnasium.wrappers import (
     TransformAction as GymnasiumTransformAction,
 )
 
-from eqenvs import CartPole, ContinuousMountainCar, Pendulum, PointRobot
+from eqenvs import (
+    CartPole,
+    ContinuousMountainCar,
+    from_config,
+    Pendulum,
+    PointRobot,
+    to_config,
+    VectorEnvironment,
+)
 from eqenvs.spaces import Box, Dict, Discrete, MultiDiscrete, Tuple
 from eqenvs.wrappers import (
     ActionRepeat,
@@ -67,16 +75,18 @@ def test_as_in_gymnasium(case):
 
 
 @pytest.mark.parametrize("multidiscrete", [False, True])
-@pytest.mark.parametrize("make, num_bins", [(Pendulum, 5), (PointRobot, 3)])
+@pytest.mark.parametrize(
+    "make, num_bins", [(Pendulum, 5), (PointRobot, 3), (PointRobot, (2, 5))]
+)
 def test_discretize_as_in_gymnasium(make, num_bins, multidiscrete):
     env = DiscretizeAction(make(), num_bins, multidiscrete)
     replay = Replay(make(), KEY)
     reference = GymnasiumDiscretizeAction(replay, num_bins, multidiscrete)
+    sizes = np.broadcast_to(num_bins, replay.action_space.shape)
     if multidiscrete:
-        shape = (num_bins, *replay.action_space.shape)
-        actions = np.broadcast_to(np.arange(num_bins)[:, None], shape).copy()
+        actions = np.stack([np.arange(5)] * len(sizes), axis=1) % sizes
     else:
-        actions = np.arange(num_bins ** replay.action_space.shape[0])
+        actions = np.arange(np.prod(sizes))
     for action in actions.astype(np.int32):
         np.testing.assert_allclose(
             env.transform_action(jnp.asarray(action)),
@@ -85,6 +95,40 @@ def test_discretize_as_in_gymnasium(make, num_bins, multidiscrete):
             atol=1e-6,
         )
     assert to_gymnasium_space(env.action_space) == reference.action_space
+
+
+def test_a_number_of_bins_for_each_number():
+    env = DiscretizeAction(PointRobot(), [2, 5])
+    assert env.action_space == Discrete(10)
+    assert from_config(to_config(env)) == env
+    assert DiscretizeAction(PointRobot(), (2, 5), True).action_space == (
+        MultiDiscrete((2, 5))
+    )
+    with pytest.raises(TypeError, match=r"as many numbers as num_bins=\(2, 5, 3\)"):
+        DiscretizeAction(PointRobot(), (2, 5, 3))
+    with pytest.raises(ValueError, match="num_bins must be a Python integer, at leas"):
+        DiscretizeAction(PointRobot(), (2, 0))
+
+
+def test_bounds_for_each_number_of_an_action():
+    env = RescaleAction(PointRobot(), [0.0, -1.0], jnp.array([1.0, 3.0]))
+    space = env.env.action_space
+    np.testing.assert_array_equal(env.action_space.low, [0, -1])
+    np.testing.assert_array_equal(env.action_space.high, [1, 3])
+    np.testing.assert_array_equal(env.transform_action(jnp.array([0, -1.0])), space.low)
+    np.testing.assert_array_equal(env.transform_action(jnp.array([1, 3.0])), space.high)
+    got = env.transform_action(jnp.array([0.5, 1.0]))
+    np.testing.assert_allclose(got, (space.low + space.high) / 2, atol=1e-7)
+    again = from_config(to_config(env))
+    assert eqx.tree_equal(again, env)
+    # One bound for all numbers, and one for each, are told from a batch of both.
+    lows = jnp.array([[0.0, -1.0], [0.0, 0.0]])
+    worlds = eqx.filter_vmap(lambda low: RescaleAction(PointRobot(), low, 5.0))(lows)
+    envs = VectorEnvironment(worlds, 2)
+    assert envs.is_batched
+    np.testing.assert_array_equal(envs.action_space.low, lows)
+    with pytest.raises(ValueError, match=r"minimum .*got the shape \(3,\)"):
+        RescaleAction(PointRobot(), jnp.zeros(3))
 
 
 def test_any_real_number_is_an_action():

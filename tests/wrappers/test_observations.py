@@ -12,7 +12,14 @@ from gymnasium.wrappers import (
     TransformObservation as GymnasiumTransformObservation,
 )
 
-from eqenvs import CartPole, Catch, FrozenLake, Pendulum, rollout
+from eqenvs import (
+    CartPole,
+    Catch,
+    FrozenLake,
+    Pendulum,
+    rollout,
+    VectorEnvironment,
+)
 from eqenvs.spaces import Box, Dict, Discrete, MultiDiscrete
 from eqenvs.wrappers import (
     DelayObservation,
@@ -105,6 +112,23 @@ def test_a_delayed_observation_lies_in_its_space():
 
 def exp(x):
     return 0.5 + jnp.exp(jnp.clip(x, -9, 9))
+
+
+def test_a_space_of_as_many_numbers_as_lanes_is_no_batch():
+    """And the other way: a space in each lane is one."""
+    gravities = jnp.arange(1.0, 5.0)
+    space = Box(-1.0, jnp.ones(4), (4,))
+    env = TransformObservation(CartPole(), tanh, space)
+    worlds = eqx.tree_at(lambda env: env.env.gravity, env, gravities)
+    envs = VectorEnvironment(worlds, 4)
+    assert envs.is_batched and envs.observation_space.shape == (4, 4)
+    assert envs.single_observation_space == space
+    bounds = eqx.filter_vmap(
+        lambda high: TransformObservation(CartPole(), tanh, Box(-high, high, (4,)))
+    )(gravities)
+    envs = VectorEnvironment(bounds, 4)
+    assert envs.is_batched
+    np.testing.assert_array_equal(envs.observation_space.high[:, 0], gravities)
 
 
 def test_masks():

@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from eqenvs import CartPole, Pendulum, PointRobot, StickyAction, VectorEnvironment
+from eqenvs import (
+    CartPole,
+    from_config,
+    Pendulum,
+    PointRobot,
+    StickyAction,
+    to_config,
+    VectorEnvironment,
+)
 from eqenvs.spaces import Box
 from eqenvs.wrappers import DrawnEnvironment, RewardScale, StartFrom, Trial
 
@@ -93,6 +101,19 @@ def test_a_buffer_of_as_many_states_as_lanes_is_no_batch():
     batch = eqx.tree_at(lambda env: env.env.gravity, env, gravities)
     _, states = VectorEnvironment(batch, 4).reset(KEY)
     np.testing.assert_array_equal(states.x, jnp.full(4, env.states.x[2]))
+
+
+def test_a_buffer_is_part_of_the_configuration():
+    env = StartFrom(PointRobot(), states_of(PointRobot(), 3), weights=[1.0, 0.0, 2.0])
+    config = to_config(env)
+    assert config["states"][".goal"].shape == (3, 2) and "_rows" not in config
+    # As JSON has it: lists.
+    lists = {name: x.tolist() for name, x in config["states"].items()}
+    for given in (config, {**config, "states": lists}):
+        assert eqx.tree_equal(from_config(given), env)
+    del lists[".time"]
+    with pytest.raises(ValueError, match=r"dictionary of the arrays .*\.goal"):
+        from_config({**config, "states": lists})
 
 
 def draw(key):
