@@ -22,6 +22,7 @@ from jaxtyping import Array, Bool, Int32, Key, PyTree, UInt32
 
 from .._environment import AbstractEnvironment, AbstractState, Transition
 from ..fields import AbstractParameter
+from ..random._threefry import write_out
 from ..spaces import AbstractSpace, Box, Dict, Tuple
 
 
@@ -81,7 +82,7 @@ class Original:
         """
         self.env = env
         self.made = made
-        self.x64 = _x64()
+        self.x64 = has_x64()
         with jax.ensure_compile_time_eval(), usual_promotion():
             self.action_space, self.observation_space = look(env)
         self._id = (
@@ -97,11 +98,16 @@ class Original:
     def __repr__(self) -> str:
         return repr(self.made[0]) if self.made else repr(self.env)
 
-    @contextlib.contextmanager
-    def rules(self) -> Iterator[None]:
+    def rules(self) -> contextlib.AbstractContextManager[None]:
         """The block runs as the other library expects it."""
-        with usual_promotion(), jax.enable_x64(self.x64):
-            yield
+        return rules(self.x64)
+
+
+@contextlib.contextmanager
+def rules(x64: bool) -> Iterator[None]:
+    """The block runs with the usual promotion, and with numbers of 64 or 32 bits."""
+    with usual_promotion(), jax.enable_x64(x64):
+        yield
 
 
 @contextlib.contextmanager
@@ -111,7 +117,8 @@ def usual_promotion() -> Iterator[None]:
         yield
 
 
-def _x64() -> bool:
+def has_x64() -> bool:
+    """Whether numbers have 64 bits."""
     return jnp.result_type(float) == jnp.float64
 
 
@@ -236,7 +243,8 @@ def raw_key(key: Key[Array, ""]) -> UInt32[Array, " words"]:
     Those of `key` itself, if it is of that kind.
     """
     default = jax.eval_shape(lambda: jr.key(0))
-    if key.dtype == default.dtype:
+    # The loop has its own variant of JAX's keys, with the same numbers.
+    if key.dtype in (default.dtype, jax.eval_shape(write_out, default).dtype):
         return jr.key_data(key)
     words = jax.eval_shape(jr.key_data, default)
     return jr.bits(key, words.shape, jnp.uint32)

@@ -22,6 +22,7 @@ from .._environment import AbstractEnvironment, AbstractState, Transition
 from .._parametric import unknown_parameter
 from ..fields import time_limit
 from ..spaces import AbstractSpace, Box, Dict, Discrete, Tuple
+from ._foreign import as_arrays, has_x64, like, rules
 
 
 class GymnaxParams(eqx.Module):
@@ -216,48 +217,59 @@ class FromGymnax(AbstractEnvironment[GymnaxState, PyTree[Array], PyTree[Array]])
     env: Any = eqx.field(static=True)
     params: PyTree[Array]
     max_steps: Int32[Array, ""] = time_limit()
+    # The precision that the parameters were made in: gymnax knows one at a time.
+    x64: bool = eqx.field(static=True, default_factory=has_x64)
 
     def initial_state(self, key: Key[Array, ""]) -> GymnaxState:
-        observation, inner = self.env.reset_env(key, self._params)
-        return GymnaxState(
-            inner=_arrays(inner), observation=_arrays(observation), time=jnp.int32(0)
-        )
+        with rules(self.x64):
+            observation, inner = self.env.reset_env(key, self._params)
+            inner, observation = as_arrays(inner), as_arrays(observation)
+        return GymnaxState(inner=inner, observation=observation, time=jnp.int32(0))
 
     def transition(
         self, key: Key[Array, ""], state: GymnaxState, action: PyTree[Array]
     ) -> Transition[GymnaxState]:
-        observation, inner, reward, terminated, info = self.env.step_env(
-            key, state.inner, action, self._params
-        )
-        time = state.time + 1
+        with rules(self.x64):
+            observation, inner, reward, terminated, info = self.env.step_env(
+                key, state.inner, action, self._params
+            )
+            inner, observation = like((inner, observation), _inside(state))
+            reward = jnp.asarray(reward).astype(float).reshape(())
+            terminated = jnp.asarray(terminated).astype(bool)
+            info = {k: v for k, v in info.items() if k != "final_observation"}
+            info = as_arrays(info)
+        time = state.time + jnp.int32(1)
         if not hasattr(self.env, "is_truncated"):
             # gymnax 0.x has one flag for both ends of an episode.
             terminated = terminated & (time < self.max_steps)
-        state = GymnaxState(
-            inner=_like(inner, state.inner),
-            observation=_like(observation, state.observation),
-            time=time,
-        )
-        info = {k: v for k, v in info.items() if k != "final_observation"}
+        state = GymnaxState(inner=inner, observation=observation, time=time)
         return Transition(state, reward, terminated, info)
 
     def observe(self, state: GymnaxState) -> PyTree[Array]:
         # Some of gymnax's observations have another dtype than their space.
-        sample = jax.eval_shape(self.observation_space.sample, jr.key(0))
-        return _like(state.observation, sample)
+        space = self.observation_space
+        with rules(self.x64):
+            sample = jax.eval_shape(space.sample, jr.key(0))
+            return like(state.observation, sample)
 
     @property
     def _params(self) -> Any:
         dtype = self.params.max_steps_in_episode.dtype
-        return self.params.replace(max_steps_in_episode=self.max_steps.astype(dtype))
+        params = self.params.replace(max_steps_in_episode=self.max_steps.astype(dtype))
+        real = jnp.float64 if self.x64 else jnp.float32
+        return jax.tree.map(
+            lambda x: x.astype(real) if eqx.is_inexact_array(x) else x, params
+        )
 
     @property
     def action_space(self) -> AbstractSpace:
-        return _from_gymnax_space(self.env.action_space(self._params))
+        with rules(self.x64):
+            return _from_gymnax_space(self.env.action_space(self._params))
 
     @property
     def observation_space(self) -> AbstractSpace:
-        return _from_gymnax_space(self.env.observation_space(self._params))
+        with rules(self.x64):
+            return _from_gymnax_space(self.env.observation_space(self._params))
 
 
 def from_gymnax(env: Any, params: Any = None) -> FromGymnax:
@@ -286,16 +298,11 @@ def from_gymnax(env: Any, params: Any = None) -> FromGymnax:
     limit = np.asarray(params.max_steps_in_episode)
     # Some limits of gymnax's are written as floats.
     limit = limit.astype(np.int64) if np.all(limit == np.floor(limit)) else limit
-    return FromGymnax(env=env, params=_arrays(params), max_steps=limit)
+    return FromGymnax(env=env, params=as_arrays(params), max_steps=limit)
 
 
-def _arrays(tree: PyTree[Any]) -> PyTree[Array]:
-    """Numbers as arrays, with dtypes that do not depend on how they were made."""
-    return jax.tree.map(lambda x: jnp.asarray(x, jnp.result_type(x)), tree)
-
-
-def _like(tree: PyTree[Any], like: PyTree[Any]) -> PyTree[Array]:
-    return jax.tree.map(lambda x, y: jnp.asarray(x, y.dtype), tree, like)
+def _inside(state: GymnaxState) -> tuple[PyTree[Array], PyTree[Array]]:
+    return state.inner, state.observation
 
 
 def _from_gymnax_space(space: Any) -> AbstractSpace:

@@ -64,6 +64,8 @@ def test_the_contract(id, parameters):
 @pytest.mark.parametrize(("id", "parameters"), PLAYED, ids=lambda x: str(x))
 def test_a_configuration_makes_it_again(id, parameters):
     env = made(id, parameters)
+    if not hasattr(env, "original"):
+        pytest.skip("environments of gymnax have no configuration")
     again = from_config(to_config(env))
     assert jax.tree.structure(again) == jax.tree.structure(env)
     assert_same(again, env)

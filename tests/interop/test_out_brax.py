@@ -47,7 +47,20 @@ def test_observations_are_vectors():
     assert env.reset(jr.PRNGKey(0)).obs.shape == (500,)
 
 
-def test_ppo_runs():
+def replicated(tree, devices):
+    """What JAX's guide says to write for what it removed, and Brax 0.14.2 calls."""
+    mesh = jax.sharding.Mesh(np.array(devices), ("i",))
+    sharding = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("i"))
+    return jax.tree.map(
+        lambda x: jax.device_put(jnp.stack([x] * len(devices)), sharding), tree
+    )
+
+
+def test_ppo_runs(monkeypatch):
+    try:
+        jax.device_put_replicated  # noqa: B018
+    except AttributeError:
+        monkeypatch.setattr(jax, "device_put_replicated", replicated, raising=False)
     from brax.training.agents.ppo import train as ppo
 
     rewards = []

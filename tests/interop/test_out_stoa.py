@@ -64,7 +64,7 @@ def test_spaces():
     assert env.action_space().num_values == 2
     space = env.observation_space()
     assert space.shape == (4,) and space.dtype == jnp.float32
-    space.validate(env.reset(jr.key(0))[1].observation)
+    assert space.contains(env.reset(jr.key(0))[1].observation)
     # Another environment takes the place of the parameters.
     other = CartPole(gravity=1.0)
     state, _ = env.reset(jr.key(0), other)
