@@ -33,7 +33,9 @@ class RescaleAction(AbstractActionWrapper[State, Float[Array, "..."], Observatio
     # Vectors, whatever the shape of an action, so that a batch of bounds can be told
     # from bounds.
     minimum: Float[Array, " numbers"] = real(
-        -1.0, "Lowest action: a number, or one for each number in an action.", shape=(None,)
+        -1.0,
+        "Lowest action: a number, or one for each number in an action.",
+        shape=(None,),
     )
     maximum: Float[Array, " numbers"] = real(
         1.0, "Highest action, likewise; greater than the lowest.", shape=(None,)

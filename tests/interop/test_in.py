@@ -1,6 +1,8 @@
 """Environments of other JAX libraries here: they keep the contract, and do step for
 step what they do at home."""
 
+# pyright: reportRedeclaration=false
+
 import jax
 import jax.numpy as jnp
 import jax.random as jr

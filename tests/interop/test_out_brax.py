@@ -1,5 +1,7 @@
 """Brax's wrappers and its PPO on environments of eqenvs."""
 
+# pyright: reportMissingImports=false
+
 import jax
 import jax.numpy as jnp
 import jax.random as jr

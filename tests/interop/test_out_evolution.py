@@ -1,5 +1,7 @@
 """EvoJAX and evosax on environments of eqenvs."""
 
+# pyright: reportMissingImports=false
+
 import logging
 
 import jax

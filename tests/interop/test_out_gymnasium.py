@@ -1,6 +1,8 @@
 """Gymnasium's own checks and wrappers, and Stable-Baselines3, on environments of
 eqenvs; and Gymnasium's environments here."""
 
+# pyright: reportMissingImports=false
+
 import warnings
 
 import jax.random as jr
