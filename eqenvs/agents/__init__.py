@@ -14,6 +14,7 @@ from ._algorithm import (
     Trained as Trained,
 )
 from .a2c import A2C as A2C, A2CLearner as A2CLearner
+from .apg import APG as APG, APGLearner as APGLearner
 from .checkpoint import load as load, Run as Run
 from .evolution import (
     EvolutionLearner as EvolutionLearner,

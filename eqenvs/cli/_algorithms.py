@@ -17,6 +17,7 @@ ALGORITHMS = {
     "a2c": "eqenvs.agents:A2C",
     "pqn": "eqenvs.agents:PQN",
     "es": "eqenvs.agents:EvolutionStrategy",
+    "apg": "eqenvs.agents:APG",
 }
 
 

@@ -63,7 +63,13 @@ register(
             "reward_scale": 0.1,
             "discount": 0.95,
             "entropy_coefficient": 0.0,
-        }
+        },
+        "apg": {
+            "num_steps": 200_000,
+            "learning_rate": 5e-3,
+            "reward_scale": 0.1,
+            "discount": 0.95,
+        },
     },
 )
 register(

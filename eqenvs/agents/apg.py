@@ -1,0 +1,392 @@
+"""APG: analytic policy gradients, which go through the environment.
+
+Where the motion is smooth, how the return depends on the weights of a policy need not
+be estimated: it can be differentiated. This is the method of Xu, Makoviychuk, Narang,
+Ramos, Matusik, Garg & Macklin, "Accelerated policy learning with parallel
+differentiable simulation" (2022): gradients go back through a few steps only, because
+over many they explode, and a critic stands for what comes after those.
+
+The file reads from top to bottom in the order in which an update runs:
+
+1. `_play`: the policy takes `rollout_steps` steps in `num_envs` environments.
+   What is differentiated is their reward, and the critic's value of where they end.
+2. `_improve_actor`: a step along the gradient.
+3. `lambda_returns`: what was every state worth?
+4. `_improve_critic`: several epochs of minibatches, each of which moves the critic
+   towards that.
+"""
+
+from typing import Any, get_args, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import optax
+from jaxtyping import Array, Bool, Float, Int32, Key, PyTree
+
+from .._environment import AbstractEnvironment
+from .._episodes import EpisodeStatistics
+from .._vector import VectorEnvironment
+from ..fields import choice, count, flag, real
+from ..spaces import Box
+from ._algorithm import AbstractAlgorithm, AbstractLearner
+from ._minibatches import random_order
+from ._returns import lambda_returns
+from .networks import Activation, Actor, Network, Torso
+
+
+class APGLearner(AbstractLearner):
+    """Everything that changes while APG trains."""
+
+    agent: Actor
+    critic: Network
+    actor_optimizer_state: PyTree
+    critic_optimizer_state: PyTree
+    states: PyTree[Array]
+    episodes: EpisodeStatistics
+    num_updates: Int32[Array, ""]
+    planned_updates: Float[Array, ""]
+
+
+class APG(AbstractAlgorithm[APGLearner]):
+    """Analytic policy gradients, for continuous actions in environments that can be
+    differentiated.
+
+    ```python
+    apg = APG(discount=0.95, reward_scale=0.1)
+    agent, metrics, learner = apg.train(Pendulum(), 0, num_steps=200_000)
+    eqenvs.evaluate(Pendulum(), agent.greedy, 1, num_episodes=100)
+    ```
+
+    The gradient does not see what is no smooth function of the actions: a reward for
+    reaching a goal, the end of an episode, a collision that is a case distinction.
+
+    Its metrics, besides `"return"` and `"length"`, which are those of episodes with
+    noise in the actions: `"objective"`, the discounted return that was differentiated;
+    `"gradient_norm"`, the norm of its gradient before it is clipped; and
+    `"value_loss"`, half the squared error of the critic, averaged over the minibatches.
+    """
+
+    learning_rate: Float[Array, ""] = real(
+        3e-3, "Step size of the actor's Adam at the beginning.", minimum=0
+    )
+    critic_learning_rate: Float[Array, ""] = real(
+        1e-3, "Step size of the critic's Adam at the beginning.", minimum=0
+    )
+    discount: Float[Array, ""] = real(0.99, "Discount factor.", minimum=0, maximum=1)
+    td_lambda: Float[Array, ""] = real(
+        0.95,
+        "Decay of the critic's targets: 0 trusts the critic, 1 the rewards.",
+        minimum=0,
+        maximum=1,
+    )
+    noise: Float[Array, ""] = real(
+        0.1,
+        "Standard deviation of the noise that is added to the outputs of the policy's "
+        "network while it learns.",
+        minimum=0,
+    )
+    max_gradient_norm: Float[Array, ""] = real(
+        1.0, "Norm that longer gradients are clipped to.", minimum=0
+    )
+    reward_scale: Float[Array, ""] = real(
+        1.0, "Factor that rewards are multiplied by before the agent learns from them."
+    )
+    num_envs: int = count(16, "Number of environments.")
+    rollout_steps: int = count(
+        16, "Steps in each environment per update, through which gradients go back."
+    )
+    num_epochs: int = count(4, "Epochs of the critic per update.")
+    num_minibatches: int = count(4, "Minibatches of the critic per epoch.")
+    hidden_width: int = count(64, "Width of the hidden layers.")
+    hidden_depth: int = count(2, "Number of hidden layers.", minimum=0)
+    activation: Activation = choice(
+        "tanh", "Activation function.", options=get_args(Activation)
+    )
+    torso: Torso = choice(
+        "auto",
+        "Whether the networks begin with a convolution; 'auto': for images.",
+        options=get_args(Torso),
+    )
+    anneal_learning_rate: bool = flag(
+        True, "Whether the step sizes fall linearly to zero."
+    )
+
+    def __check_init__(self):
+        if self.steps_per_update % self.num_minibatches != 0:
+            raise ValueError(
+                "num_envs * rollout_steps must be a multiple of num_minibatches; got "
+                f"{self.num_envs} * {self.rollout_steps} and {self.num_minibatches}."
+            )
+
+    @property
+    def steps_per_update(self) -> int:
+        return self.num_envs * self.rollout_steps
+
+    def init(self, env: AbstractEnvironment, key: Key[Array, ""]) -> APGLearner:
+        actor_key, critic_key, reset_key = jr.split(key, 3)
+        envs = VectorEnvironment(env, self.num_envs)
+        _, states = envs.reset(reset_key)
+        _check_differentiable(envs, states)
+        sizes = (self.hidden_width, self.hidden_depth)
+        options: dict[str, Any] = {"torso": self.torso, "activation": self.activation}
+        agent = Actor(
+            envs.single_observation_space,
+            envs.single_action_space,
+            sizes,
+            key=actor_key,
+            **options,
+        )
+        critic = Network(
+            envs.single_observation_space, "scalar", sizes, key=critic_key, **options
+        )
+        return APGLearner(
+            agent=agent,
+            critic=critic,
+            actor_optimizer_state=_optimizer(self).init(_weights(agent)),
+            critic_optimizer_state=_optimizer(self).init(_weights(critic)),
+            states=states,
+            episodes=EpisodeStatistics.start(self.num_envs),
+            num_updates=jnp.array(0, jnp.int32),
+            planned_updates=jnp.array(jnp.inf),
+        )
+
+    def update(
+        self, env: AbstractEnvironment, learner: APGLearner, key: Key[Array, ""]
+    ) -> tuple[APGLearner, dict[str, Array]]:
+        play_key, improve_key = jr.split(key)
+        envs = VectorEnvironment(env, self.num_envs)
+        agent, actor_optimizer_state, played, norm = _improve_actor(
+            self, envs, learner, play_key
+        )
+        steps = played.steps
+        target = lambda_returns(
+            steps.reward,
+            steps.next_value,
+            steps.terminated,
+            steps.truncated,
+            self.discount,
+            self.td_lambda,
+        )
+        critic, critic_optimizer_state, value_loss = _improve_critic(
+            self, learner, _Batch(steps.observation, target), improve_key
+        )
+        mean_return, mean_length = played.episodes.mean()
+        metrics = {
+            "return": mean_return,
+            "length": mean_length,
+            "objective": played.objective,
+            "gradient_norm": norm,
+            "value_loss": value_loss,
+        }
+        learner = APGLearner(
+            agent=agent,
+            critic=critic,
+            actor_optimizer_state=actor_optimizer_state,
+            critic_optimizer_state=critic_optimizer_state,
+            states=played.states,
+            episodes=played.episodes,
+            num_updates=learner.num_updates + 1,
+            planned_updates=learner.planned_updates,
+        )
+        return learner, metrics
+
+    def agent(self, learner: APGLearner) -> Actor:
+        return learner.agent
+
+
+def _check_differentiable(envs: VectorEnvironment, states: PyTree[Array]) -> None:
+    """Raises an error where nothing that counts is differentiable by the actions."""
+    name = (
+        f"APG goes by gradients through the environment, and {type(envs.env).__name__}"
+    )
+    space = envs.single_action_space
+    if not (isinstance(space, Box) and jnp.issubdtype(space.dtype, jnp.floating)):
+        raise TypeError(
+            f"{name} has none: its action space must be a Box of floats; got {space!r}."
+        )
+    observation = jax.eval_shape(envs.observe, states)
+    dtypes = {x.dtype for x in jax.tree.leaves(observation)}
+    if not any(jnp.issubdtype(dtype, jnp.floating) for dtype in dtypes):
+        raise TypeError(
+            f"{name} has none: its observations must be floats; got the dtypes "
+            f"{', '.join(sorted(map(str, dtypes)))}."
+        )
+
+    def smooth_part(actions: Array) -> list[Array]:
+        step = envs.advance(jr.key(0), states, actions)
+        floats = eqx.filter((step.reward, step.state), eqx.is_inexact_array)
+        return jax.tree.leaves(floats)
+
+    actions = jnp.zeros((envs.num_envs, *space.shape), space.dtype)
+    _, derivative = jax.linearize(smooth_part, actions)
+    if not _depends_on_its_argument(jax.make_jaxpr(derivative)(actions).jaxpr):
+        raise TypeError(
+            f"{name} has none: neither the reward nor the next state is a "
+            "differentiable function of the action."
+        )
+
+
+def _depends_on_its_argument(jaxpr: Any) -> bool:
+    """Whether any output of a program with one argument is made from it."""
+    reached = {id(variable) for variable in jaxpr.invars}
+    for equation in jaxpr.eqns:
+        if any(id(variable) in reached for variable in equation.invars):
+            reached |= {id(variable) for variable in equation.outvars}
+    return any(id(variable) in reached for variable in jaxpr.outvars)
+
+
+class _Step(NamedTuple):
+    """What one step of the policy leaves to learn from."""
+
+    observation: PyTree[Array]
+    reward: Float[Array, "*lanes"]
+    terminated: Bool[Array, "*lanes"]
+    truncated: Bool[Array, "*lanes"]
+    next_value: Float[Array, "*lanes"]
+
+
+class _Played(NamedTuple):
+    objective: Float[Array, ""]
+    steps: _Step
+    states: PyTree[Array]
+    episodes: EpisodeStatistics
+
+
+def _play(
+    apg: APG,
+    envs: VectorEnvironment,
+    agent: Actor,
+    learner: APGLearner,
+    key: Key[Array, ""],
+) -> _Played:
+    """Takes `rollout_steps` steps in every environment; all of it is differentiable."""
+    lanes = jnp.arange(apg.num_envs, dtype=jnp.uint32)
+
+    def act(key, lane, output):
+        noise = jr.normal(jr.fold_in(key, lane), output.shape, output.dtype)
+        return agent.to_action(output + apg.noise * noise)
+
+    def body(carry, key):
+        states, episodes, discounted = carry
+        act_key, env_key = jr.split(key)
+        observation = envs.observe(states)
+        outputs = agent.network.of_batch(observation)
+        action = jax.vmap(act, in_axes=(None, 0, -1))(act_key, lanes, outputs)
+        step = envs.step(env_key, states, action)
+        ended = step.terminated | step.truncated
+        transition = _Step(
+            observation=observation,
+            reward=step.reward * apg.reward_scale,
+            terminated=step.terminated,
+            truncated=step.truncated,
+            next_value=learner.critic.of_batch(step.info["final_observation"]),
+        )
+        gain = discounted * transition.reward
+        # The value of what comes after the last step of an episode, or of all.
+        discounted = discounted * apg.discount
+        value = jnp.where(step.terminated, 0.0, discounted * transition.next_value)
+        gain = gain + jnp.where(ended, value, 0.0)
+        episodes = episodes.update(step.reward, ended)
+        carry = (step.state, episodes, jnp.where(ended, 1.0, discounted))
+        return carry, (gain, jnp.where(ended, 0.0, value), transition)
+
+    start = (learner.states, learner.episodes, jnp.ones(apg.num_envs))
+    (states, episodes, _), (gains, values, steps) = jax.lax.scan(
+        body, start, jr.split(key, apg.rollout_steps)
+    )
+    objective = (gains.sum(axis=0) + values[-1]).mean()
+    return _Played(objective, steps, states, episodes)
+
+
+def _improve_actor(
+    apg: APG, envs: VectorEnvironment, learner: APGLearner, key: Key[Array, ""]
+) -> tuple[Actor, PyTree, _Played, Float[Array, ""]]:
+    """A step along the gradient of the objective."""
+    weights, rest = eqx.partition(learner.agent, eqx.is_inexact_array)
+
+    def loss(weights):
+        played = _play(apg, envs, eqx.combine(weights, rest), learner, key)
+        return -played.objective, played
+
+    gradient, played = jax.grad(loss, has_aux=True)(weights)
+    weights, optimizer_state = _descend(
+        apg,
+        apg.learning_rate,
+        learner,
+        weights,
+        gradient,
+        learner.actor_optimizer_state,
+    )
+    squares = [jnp.sum(x**2) for x in jax.tree.leaves(gradient)]
+    norm = jnp.sqrt(jnp.sum(jnp.stack(squares)))
+    return eqx.combine(weights, rest), optimizer_state, played, norm
+
+
+class _Batch(NamedTuple):
+    observation: PyTree[Array]
+    target: Float[Array, "*batch"]
+
+
+def _improve_critic(
+    apg: APG, learner: APGLearner, batch: _Batch, key: Key[Array, ""]
+) -> tuple[Network, PyTree, Float[Array, ""]]:
+    """Several epochs of minibatches on what was played."""
+    batch = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), batch)
+    weights, rest = eqx.partition(learner.critic, eqx.is_inexact_array)
+
+    def loss(weights, minibatch):
+        value = eqx.combine(weights, rest).of_batch(minibatch.observation)
+        return ((value - minibatch.target) ** 2).mean() / 2
+
+    def minibatch_step(carry, minibatch):
+        weights, optimizer_state = carry
+        value_loss, gradient = jax.value_and_grad(loss)(weights, minibatch)
+        carry = _descend(
+            apg, apg.critic_learning_rate, learner, weights, gradient, optimizer_state
+        )
+        return carry, value_loss
+
+    def epoch(carry, key):
+        order = random_order(key, apg.steps_per_update)
+        minibatches = jax.tree.map(
+            lambda x: x[order].reshape(apg.num_minibatches, -1, *x.shape[1:]), batch
+        )
+        return jax.lax.scan(minibatch_step, carry, minibatches)
+
+    (weights, optimizer_state), losses = jax.lax.scan(
+        epoch, (weights, learner.critic_optimizer_state), jr.split(key, apg.num_epochs)
+    )
+    return eqx.combine(weights, rest), optimizer_state, losses.mean()
+
+
+def _descend(
+    apg: APG,
+    learning_rate: Float[Array, ""],
+    learner: APGLearner,
+    weights: PyTree,
+    gradient: PyTree,
+    optimizer_state: PyTree,
+) -> tuple[PyTree, PyTree]:
+    """A step of Adam."""
+    step_size = learning_rate
+    if apg.anneal_learning_rate:
+        step_size = step_size * learner.remaining()
+    # Optax needs implicit promotion, which a user may have forbidden.
+    with jax.numpy_dtype_promotion("standard"):
+        direction, optimizer_state = _optimizer(apg).update(gradient, optimizer_state)
+    weights = jax.tree.map(lambda w, d: w - step_size * d, weights, direction)
+    return weights, optimizer_state
+
+
+def _weights(network: PyTree) -> PyTree:
+    return eqx.filter(network, eqx.is_inexact_array)
+
+
+def _optimizer(apg: APG) -> optax.GradientTransformation:
+    """Adam's direction; the step size is applied where it is used."""
+    return optax.chain(
+        optax.clip_by_global_norm(apg.max_gradient_norm),  # pyright: ignore
+        optax.scale_by_adam(),
+    )
