@@ -1,4 +1,4 @@
-"""Adapters: environments of eqenvs in other libraries, and theirs here, in one line.
+"""Adapters: use environments of eqenvs in other libraries, and theirs here.
 
 Each library is imported when its adapter is first used, and not before. Environments of
 other libraries also have names: `eqenvs.make("brax:ant")`.

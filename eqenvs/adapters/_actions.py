@@ -1,5 +1,5 @@
-"""Actions that are vectors of real numbers, as libraries have it whose agents choose
-nothing else."""
+"""Actions as vectors of real numbers, for libraries whose agents choose nothing
+else."""
 
 import math
 from typing import Any
@@ -14,7 +14,7 @@ from ..spaces import AbstractSpace, Box, Discrete
 
 
 def num_numbers(space: AbstractSpace, who: str) -> int:
-    """How many numbers stand for an action.
+    """The number of numbers that encode an action.
 
     **Raises:**
 
@@ -41,8 +41,8 @@ def _is_bounded(space: Box) -> bool:
 
 
 def from_numbers(space: Any, numbers: Float[Array, " size"]) -> Array:
-    """The action that numbers from -1 to 1 stand for: the index of the largest, or a
-    point between the bounds in proportion, exact at both of them."""
+    """Turns numbers from -1 to 1 into an action: the index of the largest, or a linear
+    map to the range between the bounds, exact at both ends."""
     if isinstance(space, Discrete):
         return jnp.argmax(numbers).astype(space.dtype)
     numbers = numbers.reshape(space.shape).astype(space.dtype)

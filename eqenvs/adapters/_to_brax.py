@@ -60,7 +60,7 @@ class BraxEnvironment(brax.Env):
 
     @property
     def action_size(self) -> int:
-        """The number of numbers that an agent chooses."""
+        """The size of the vector that an agent chooses."""
         return self._action_size
 
     @property

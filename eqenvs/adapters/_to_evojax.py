@@ -17,7 +17,7 @@ struct: Any = importlib.import_module("flax.struct")
 
 @struct.dataclass
 class EvoJaxState(evojax.TaskState):
-    """What a task of EvoJAX is in.
+    """The state of an EvoJAX task.
 
     - `obs`: the flattened observation.
     - `state`: the state of the environment.
@@ -64,5 +64,5 @@ class EvoJaxTask(evojax.VectorizedTask):
         return self._reset(key)
 
     def step(self, state: EvoJaxState, action: Any) -> Any:
-        """Steps every lane: `(state, reward, done)`. What is done begins again."""
+        """Steps every lane: `(state, reward, done)`. Lanes that are done start over."""
         return self._step(state, action)

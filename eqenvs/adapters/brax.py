@@ -24,15 +24,15 @@ from ._foreign import (
 
 
 def to_brax(env: AbstractEnvironment) -> Any:
-    """An environment as a `brax.envs.Env`.
+    """Turns an environment into a `brax.envs.Env`.
 
     ```python
     train, inference, metrics = ppo.train(to_brax(Pendulum()), 100_000, 200)
     ```
 
-    Brax's agents choose numbers from -1 to 1. They stand for the range of a bounded
-    `Box`, as in Brax's own environments; of a `Discrete` space, the action with the
-    largest number is taken. Observations are flattened to a vector.
+    Brax's agents choose numbers from -1 to 1. These are mapped to the range of a
+    bounded `Box`, as in Brax's own environments; for a `Discrete` space, the index of
+    the largest number is the action. Observations are flattened into a vector.
 
     `state.done` says whether the episode has terminated. The time limit is Brax's
     `episode_length`; that of `env` is in `state.info["truncation"]`, which Brax's own
@@ -87,14 +87,14 @@ class FromBrax(AbstractForeignEnvironment):
 
 
 def from_brax(env: Any, *, max_steps: ArrayLike | None = None) -> FromBrax:
-    """An environment of Brax as one of eqenvs.
+    """Turns an environment of Brax into one of eqenvs.
 
     ```python
     env = from_brax(brax.envs.get_environment("ant"))  # or eqenvs.make("brax:ant")
     ```
 
-    Numbers that the original draws while an episode lasts come from the key that it
-    was reset with.
+    Whatever the original draws during an episode follows from the key it was reset
+    with.
 
     **Arguments:**
 
@@ -123,13 +123,13 @@ def _from_brax(env: Any, max_steps: ArrayLike | None, made: Any) -> FromBrax:
 def make(
     name: str, *, max_steps: ArrayLike | None = None, **parameters: Any
 ) -> FromBrax:
-    """What [`eqenvs.make`][] makes of `"brax:NAME"`.
+    """Makes `"brax:NAME"` for [`eqenvs.make`][].
 
     **Arguments:**
 
     - `name`: a name that `brax.envs.get_environment` knows.
     - `max_steps`: the time limit.
-    - `**parameters`: what that function takes.
+    - `**parameters`: further arguments of that function.
 
     **Returns:**
 

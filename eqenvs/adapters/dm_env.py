@@ -17,7 +17,7 @@ from ._program import advance_one, Program, reset_one, words_of
 
 
 def to_dm_env(env: AbstractEnvironment, seed: int = 0) -> "DmEnvironment":
-    """An environment as a `dm_env.Environment`.
+    """Turns an environment into a `dm_env.Environment`.
 
     ```python
     env = to_dm_env(CartPole())
@@ -36,8 +36,8 @@ def to_dm_env(env: AbstractEnvironment, seed: int = 0) -> "DmEnvironment":
 
     **Raises:**
 
-    `TypeError` if `env` is no environment, or dm_env has no specification like one of
-    its spaces.
+    `TypeError` if `env` is not an environment, or dm_env has no specification like one
+    of its spaces.
     """
     if not isinstance(env, AbstractEnvironment):
         raise TypeError(f"env must be an environment; got {env!r}.")

@@ -51,19 +51,19 @@ class FromEnvelope(AbstractForeignEnvironment):
 
 
 def from_envelope(env: Any, *, max_steps: ArrayLike | None = None) -> FromEnvelope:
-    """An environment of `jax-envelope` as one of eqenvs.
+    """Turns an environment of `jax-envelope` into one of eqenvs.
 
     ```python
     env = from_envelope(envelope.create("craftax::Craftax-Symbolic-v1"))
     ```
 
-    Numbers that the original draws while an episode lasts come from the key that it
-    was started with. An episode begins with `init`, so that nothing survives it.
+    Whatever the original draws during an episode follows from the key it was started
+    with. Each episode begins with `init`, so nothing carries over.
 
     **Arguments:**
 
     - `env`: an `envelope.Environment`, not batched and without automatic reset.
-    - `max_steps`: a time limit beside the original's own; by default there is none.
+    - `max_steps`: a time limit in addition to the original's own; none by default.
 
     **Returns:**
 
@@ -127,13 +127,13 @@ def _from_space(space: Any) -> AbstractSpace:
 def make(
     name: str, *, max_steps: ArrayLike | None = None, **parameters: Any
 ) -> FromEnvelope:
-    """What [`eqenvs.make`][] makes of `"envelope:SUITE::NAME"`.
+    """Makes `"envelope:SUITE::NAME"` for [`eqenvs.make`][].
 
     **Arguments:**
 
     - `name`: a name that `envelope.create` knows, such as `"gymnax::CartPole-v1"`.
-    - `max_steps`: a time limit beside the original's own.
-    - `**parameters`: what that function takes.
+    - `max_steps`: a time limit in addition to the original's own.
+    - `**parameters`: further arguments of that function.
 
     **Returns:**
 

@@ -13,21 +13,23 @@ from ._foreign import needs
 def to_evojax(
     env: AbstractEnvironment, *, max_steps: int | None = None, test: bool = False
 ) -> Any:
-    """An environment as a `VectorizedTask` of EvoJAX.
+    """Turns an environment into a `VectorizedTask` of EvoJAX.
 
     ```python
     train, test = to_evojax(CartPole()), to_evojax(CartPole(), test=True)
     trainer = Trainer(policy, solver, train_task=train, test_task=test)
     ```
 
-    Numbers from -1 to 1 stand for the range of a bounded `Box`; of a `Discrete` space,
-    the action with the largest number is taken. Observations are flattened to a vector.
+    Numbers from -1 to 1 are mapped to the range of a bounded `Box`; for a `Discrete`
+    space, the index of the largest number is the action. Observations are flattened
+    into a vector.
 
     **Arguments:**
 
     - `env`: an environment, whose actions are a bounded `Box` or `Discrete`.
-    - `max_steps`: for how many steps EvoJAX plays; by default the time limit of `env`.
-    - `test`: what the attribute of that name says.
+    - `max_steps`: the number of steps that EvoJAX plays; by default the time limit of
+        `env`.
+    - `test`: the value of the attribute of that name.
 
     **Returns:**
 

@@ -1,9 +1,9 @@
 """Gymnasium: one environment as a `gymnasium.Env`, many as a `VectorEnv`; and any
 environment of Gymnasium here.
 
-Written for Gymnasium 1.x (https://gymnasium.farama.org). What goes in and comes out is
-NumPy; what happens between is one compiled call a step. An environment of Gymnasium
-runs in Python, which a compiled program calls at every step.
+Written for Gymnasium 1.x (https://gymnasium.farama.org). Arguments and results are
+NumPy arrays; each step is one compiled call. An environment of Gymnasium runs in
+Python, which a compiled program calls at every step.
 
 Importing this module registers every environment with Gymnasium, as `eqenvs/<id>`:
 
@@ -110,7 +110,7 @@ def to_gymnasium(
     render_mode: str | None = None,
     render_size: int | tuple[int, int] = 400,
 ) -> "GymnasiumEnvironment":
-    """An environment as a `gymnasium.Env`.
+    """Turns an environment into a `gymnasium.Env`.
 
     ```python
     env = to_gymnasium(CartPole(gravity=9.81))
@@ -212,8 +212,8 @@ def to_gymnasium_vector(
     render_mode: str | None = None,
     render_size: int | tuple[int, int] = 128,
 ) -> "GymnasiumVectorEnvironment":
-    """Many copies of an environment as a `gymnasium.vector.VectorEnv`, stepped by one
-    compiled call.
+    """Turns many copies of an environment into a `gymnasium.vector.VectorEnv`, which
+    one compiled call steps.
 
     ```python
     envs = to_gymnasium_vector(CartPole(), num_envs=1000, autoreset_mode="SameStep")
@@ -563,26 +563,26 @@ def from_gymnasium(
     memory: int = 250_000,
     **parameters: Any,
 ) -> FromGymnasium:
-    """Any environment of Gymnasium as one of eqenvs.
+    """Turns any environment of Gymnasium into one of eqenvs.
 
     ```python
     env = from_gymnasium("LunarLander-v3")  # or eqenvs.make("gymnasium:LunarLander-v3")
     ```
 
-    Its steps are taken in Python, whatever compiled program they are part of: a batch
-    of lanes is one call, in which one lane is stepped after the other. Nothing else
-    about the environment differs: it can be used under `jit`, `vmap` and `scan`, and a
-    state can be kept and stepped from again. Python then resets another copy with the
-    same seed and takes the same actions again, so the original must do the same after
-    `reset(seed=...)` whenever it is called. Its `info` is not kept.
+    Its steps run in Python, even inside a compiled program: a batch of lanes is one
+    call, which steps the lanes one after the other. Otherwise it is an environment like
+    any other: it works under `jit`, `vmap` and `scan`, and a state can be kept and
+    stepped from again. Python then resets another copy with the same seed and repeats
+    the same actions, so the original must behave identically after every
+    `reset(seed=...)`. Its `info` is not kept.
 
     **Arguments:**
 
     - `env`: an id, as `gymnasium.make` takes it, or a function that returns a
         `gymnasium.Env`; each lane needs one of its own.
-    - `max_steps`: a time limit beside the original's own; by default there is none.
-    - `memory`: how many of the latest states of all episodes can be returned to.
-    - `**parameters`: what `gymnasium.make` takes beside an id.
+    - `max_steps`: a time limit in addition to the original's own; none by default.
+    - `memory`: the number of latest states, of all episodes, that can be returned to.
+    - `**parameters`: further arguments of `gymnasium.make`.
 
     **Returns:**
 
@@ -626,13 +626,13 @@ def make(
     memory: int = 250_000,
     **parameters: Any,
 ) -> FromGymnasium:
-    """What [`eqenvs.make`][] makes of `"gymnasium:ID"`.
+    """Makes `"gymnasium:ID"` for [`eqenvs.make`][].
 
     **Arguments:**
 
     - `name`: an id, as `gymnasium.make` takes it.
     - `max_steps`, `memory`: as for [`eqenvs.adapters.from_gymnasium`][].
-    - `**parameters`: what `gymnasium.make` takes beside the id.
+    - `**parameters`: further arguments of `gymnasium.make`.
 
     **Returns:**
 

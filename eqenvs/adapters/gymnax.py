@@ -26,7 +26,7 @@ from ._foreign import as_arrays, has_x64, like, rules
 
 
 class GymnaxParams(eqx.Module):
-    """An environment that takes the place of gymnax's parameters.
+    """An environment in the role of gymnax's parameters.
 
     Its fields can be read as attributes, and changed by `replace`; the time limit is
     called `max_steps_in_episode`.
@@ -74,7 +74,7 @@ class GymnaxParams(eqx.Module):
 def to_gymnax(
     env: AbstractEnvironment, *, num_values: int = 6
 ) -> tuple["GymnaxEnvironment", GymnaxParams]:
-    """An environment as `gymnax.make` returns it.
+    """Turns an environment into the pair that `gymnax.make` returns.
 
     ```python
     env, params = to_gymnax(CartPole())
@@ -88,7 +88,7 @@ def to_gymnax(
 
     - `env`: an environment.
     - `num_values`: how many values `step` returns: 6 as in gymnax 1.x, or 5 as in
-        gymnax 0.x, with `done` in the place of `terminated` and `truncated`.
+        gymnax 0.x, with `done` instead of `terminated` and `truncated`.
 
     **Returns:**
 
@@ -107,7 +107,7 @@ def to_gymnax(
 
 
 class GymnaxEnvironment(Environment):
-    """What [`eqenvs.adapters.to_gymnax`][] returns, beside the parameters."""
+    """What [`eqenvs.adapters.to_gymnax`][] returns along with the parameters."""
 
     def __init__(self, env: AbstractEnvironment, num_values: int):
         self._env = env
@@ -273,7 +273,7 @@ class FromGymnax(AbstractEnvironment[GymnaxState, PyTree[Array], PyTree[Array]])
 
 
 def from_gymnax(env: Any, params: Any = None) -> FromGymnax:
-    """An environment of gymnax as one of eqenvs.
+    """Turns an environment of gymnax into one of eqenvs.
 
     ```python
     env = from_gymnax(*gymnax.make("Asterix-MinAtar"))
@@ -323,13 +323,13 @@ def _from_gymnax_space(space: Any) -> AbstractSpace:
 def make(
     name: str, *, max_steps: ArrayLike | None = None, **parameters: Any
 ) -> FromGymnax:
-    """What [`eqenvs.make`][] makes of `"gymnax:NAME"`.
+    """Makes `"gymnax:NAME"` for [`eqenvs.make`][].
 
     **Arguments:**
 
     - `name`: a name that `gymnax.make` knows.
     - `max_steps`: the time limit; by default that of the original's parameters.
-    - `**parameters`: what `gymnax.make` takes.
+    - `**parameters`: arguments of `gymnax.make`.
 
     **Returns:**
 

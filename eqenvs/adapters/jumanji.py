@@ -58,20 +58,20 @@ class FromJumanji(AbstractForeignEnvironment):
 
 
 def from_jumanji(env: Any, *, max_steps: ArrayLike | None = None) -> FromJumanji:
-    """An environment of Jumanji as one of eqenvs.
+    """Turns an environment of Jumanji into one of eqenvs.
 
     ```python
     env = from_jumanji(jumanji.make("Snake-v1"))  # or eqenvs.make("jumanji:Snake-v1")
     ```
 
-    Numbers that the original draws while an episode lasts come from the key that it
-    was reset with.
+    Whatever the original draws during an episode follows from the key it was reset
+    with.
 
     **Arguments:**
 
     - `env`: a `jumanji.Environment`, not batched, without automatic reset, and with one
         reward.
-    - `max_steps`: a time limit beside the original's own; by default there is none.
+    - `max_steps`: a time limit in addition to the original's own; none by default.
 
     **Returns:**
 
@@ -134,13 +134,13 @@ def _from_spec(spec: Any) -> AbstractSpace:
 def make(
     name: str, *, max_steps: ArrayLike | None = None, **parameters: Any
 ) -> FromJumanji:
-    """What [`eqenvs.make`][] makes of `"jumanji:NAME"`.
+    """Makes `"jumanji:NAME"` for [`eqenvs.make`][].
 
     **Arguments:**
 
     - `name`: a name that `jumanji.make` knows.
-    - `max_steps`: a time limit beside the original's own.
-    - `**parameters`: what that function takes.
+    - `max_steps`: a time limit in addition to the original's own.
+    - `**parameters`: further arguments of that function.
 
     **Returns:**
 

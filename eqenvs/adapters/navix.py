@@ -55,14 +55,14 @@ class FromNavix(AbstractForeignEnvironment):
 
 
 def from_navix(env: Any, *, max_steps: ArrayLike | None = None) -> FromNavix:
-    """An environment of Navix as one of eqenvs.
+    """Turns an environment of Navix into one of eqenvs.
 
     ```python
     env = from_navix(navix.make("Navix-DoorKey-5x5-v0"))
     ```
 
-    Numbers that the original draws while an episode lasts come from the key that it
-    was reset with.
+    Whatever the original draws during an episode follows from the key it was reset
+    with.
 
     **Arguments:**
 
@@ -102,13 +102,13 @@ def _look(env: Any) -> tuple[AbstractSpace, AbstractSpace]:
 def make(
     name: str, *, max_steps: ArrayLike | None = None, **parameters: Any
 ) -> FromNavix:
-    """What [`eqenvs.make`][] makes of `"navix:NAME"`.
+    """Makes `"navix:NAME"` for [`eqenvs.make`][].
 
     **Arguments:**
 
     - `name`: a name that `navix.make` knows.
     - `max_steps`: the time limit; by default that of `navix.make`, 100.
-    - `**parameters`: what that function takes.
+    - `**parameters`: further arguments of that function.
 
     **Returns:**
 

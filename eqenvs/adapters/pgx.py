@@ -1,4 +1,4 @@
-"""Pgx's games here: those of one player, or against given opponents.
+"""Pgx's games here: for one player, or against given opponents.
 
 Written for Pgx 2.6 (https://github.com/sotetsuk/pgx). The agent is player 0, who moves
 first in some episodes of most games and later in others. A move of the agent and those
@@ -57,7 +57,8 @@ class FromPgx(AbstractForeignEnvironment):
 
     **Action, start and end:** those of the original. An illegal action ends the game.
 
-    **Reward:** what player 0 gets in its own move and those of its opponents after it.
+    **Reward:** the sum of player 0's rewards in its own move and the following moves of
+    its opponents.
 
     **Source:** Pgx.
     """
@@ -148,7 +149,7 @@ class FromPgx(AbstractForeignEnvironment):
 def random_legal_action(
     key: UInt32[Array, " words"], observation: Any, legal_action_mask: Bool[Array, " n"]
 ) -> Int32[Array, ""]:
-    """A policy that chooses among the legal actions, all alike.
+    """A policy that chooses uniformly among the legal actions.
 
     **Arguments:**
 
@@ -172,24 +173,24 @@ def from_pgx(
     action_mask: bool = False,
     max_steps: ArrayLike | None = None,
 ) -> FromPgx:
-    """A game of Pgx as an environment.
+    """Turns a game of Pgx into an environment.
 
     ```python
     env = from_pgx(pgx.make("connect_four"), opponent="random", action_mask=True)
     ```
 
-    The opponent is a value like the rest of the environment: where it is an
-    `equinox.Module`, its arrays are leaves, so that playing against a newer copy of
-    the agent compiles nothing.
+    The opponent is a value like the rest of the environment: if it is an
+    `equinox.Module`, its arrays are leaves, so playing against a newer copy of the
+    agent does not recompile.
 
     **Arguments:**
 
     - `env`: what `pgx.make` returns.
-    - `opponent`: what the other players do: `"random"` for any legal action, or a
-        function `(key, observation, legal_action_mask) -> action`. `None` in games of
-        one player.
-    - `action_mask`: whether observations tell which actions are legal.
-    - `max_steps`: a time limit; by default there is none.
+    - `opponent`: how the other players choose: `"random"` for random legal actions, or
+        a function `(key, observation, legal_action_mask) -> action`. `None` in games
+        for one player.
+    - `action_mask`: whether observations include a mask of the legal actions.
+    - `max_steps`: a time limit; none by default.
 
     **Returns:**
 
@@ -229,7 +230,7 @@ def make(
     action_mask: bool = False,
     max_steps: ArrayLike | None = None,
 ) -> FromPgx:
-    """What [`eqenvs.make`][] makes of `"pgx:NAME"`.
+    """Makes `"pgx:NAME"` for [`eqenvs.make`][].
 
     **Arguments:**
 

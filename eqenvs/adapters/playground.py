@@ -15,14 +15,14 @@ from .brax import FromBrax
 
 
 def from_playground(env: Any, *, max_steps: ArrayLike | None = None) -> FromBrax:
-    """An environment of MuJoCo Playground as one of eqenvs.
+    """Turns an environment of MuJoCo Playground into one of eqenvs.
 
     ```python
     env = from_playground(mujoco_playground.registry.load("CartpoleBalance"))
     ```
 
-    Numbers that the original draws while an episode lasts come from the key that it
-    was reset with.
+    Whatever the original draws during an episode follows from the key it was reset
+    with.
 
     **Arguments:**
 
@@ -56,13 +56,13 @@ def _from_playground(env: Any, max_steps: ArrayLike | None, made: Any) -> FromBr
 def make(
     name: str, *, max_steps: ArrayLike | None = None, **parameters: Any
 ) -> FromBrax:
-    """What [`eqenvs.make`][] makes of `"playground:NAME"`.
+    """Makes `"playground:NAME"` for [`eqenvs.make`][].
 
     **Arguments:**
 
     - `name`: a name that `mujoco_playground.registry.load` knows.
     - `max_steps`: the time limit.
-    - `**parameters`: what that function takes.
+    - `**parameters`: further arguments of that function.
 
     **Returns:**
 

@@ -34,7 +34,8 @@ def to_stoa(env: AbstractEnvironment) -> Any:
 
     **Raises:**
 
-    `TypeError` if `env` is no environment, or Stoa has no space like one of its spaces.
+    `TypeError` if `env` is not an environment, or Stoa has no space like one of its
+    spaces.
     """
     with needs("eqenvs.adapters.to_stoa", "stoa"):
         from ._to_stoa import StoaEnvironment
