@@ -56,7 +56,7 @@ class EvolutionLearner(AbstractLearner):
 
 
 class EvolutionStrategy(AbstractAlgorithm[EvolutionLearner]):
-    """An evolution strategy, for discrete and for continuous actions. It needs
+    """An evolution strategy, for discrete and continuous actions. It needs
     `pip install "eqenvs[evolution]"`.
 
     ```python
@@ -65,12 +65,12 @@ class EvolutionStrategy(AbstractAlgorithm[EvolutionLearner]):
     eqenvs.evaluate(CartPole(), agent.greedy, 1, num_episodes=100)
     ```
 
-    An update is a generation. All of its policies play `num_episodes` episodes with the
-    same random numbers, of `episode_steps` steps. After the end of an episode the lane
-    goes on until then; what happens there does not count, but its steps do.
+    An update is a generation. All its policies play `num_episodes` episodes with the
+    same random numbers, for `episode_steps` steps. If an episode ends earlier, the
+    remaining steps of its lane count as steps, but not toward the return.
 
     Its metrics: `"return"` and `"length"`, the means of the agent's episodes before the
-    update, of which those that were cut off count as far as they got;
+    update, where an episode that was cut off counts up to that point;
     `"population_return"` and `"best_return"`, the mean and the largest return of the
     population; `"spread"`, the standard deviation of the population, averaged over the
     weights.
