@@ -9,13 +9,13 @@ import pytest
 ROOT = pathlib.Path(__file__).parent.parent
 
 
-def run(*command, cwd):
+def run(*command, cwd, **variables):
     result = subprocess.run(
         [sys.executable, "-W", "error", *command],
         capture_output=True,
         text=True,
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
     )
     assert result.returncode == 0, result.stderr
     return result.stdout
@@ -24,6 +24,28 @@ def run(*command, cwd):
 def test_getting_started(tmp_path):
     output = run(ROOT / "examples" / "getting_started.py", cwd=tmp_path)
     assert "observations of 1,000 environments: (1000, 4)" in output
+
+
+@pytest.mark.parametrize(
+    "name, steps, says",
+    [
+        ("meta_rl", "800", "5 meta-learners in"),
+        # To compile them takes long enough to leave them to `make test-trained`.
+        pytest.param(
+            "memory",
+            "1024",
+            "The last of the 11 rewards is",
+            marks=pytest.mark.trained,
+        ),
+        pytest.param("sweep", "512", "36 agents in", marks=pytest.mark.trained),
+    ],
+)
+def test_a_walkthrough_runs_shortened(name, steps, says, tmp_path):
+    output = run(ROOT / "examples" / f"{name}.py", cwd=tmp_path, STEPS=steps)
+    assert says in output
+    for curve in tmp_path.glob("*.png"):
+        assert str(curve) in output
+        assert curve.read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.slow

@@ -9,5 +9,23 @@ from .gaussian_bandit import (
 )
 
 
-for _class in (BernoulliBandit, GaussianBandit):
-    register(f"{_class.__name__}-misc", _class, family="bandits", frames_per_second=4.0)
+register(
+    "BernoulliBandit-misc",
+    BernoulliBandit,
+    family="bandits",
+    frames_per_second=4.0,
+    training={
+        "a2c": {
+            "num_steps": 1_000_000,
+            "memory": "lstm",
+            "hidden_width": 48,
+            "hidden_depth": 0,
+            "rollout_steps": 25,
+            "discount": 0.8,
+            "gae_lambda": 0.8,
+            "entropy_coefficient": 0.02,
+            "learning_rate": 4e-3,
+        },
+    },
+)
+register("GaussianBandit-misc", GaussianBandit, family="bandits", frames_per_second=4.0)
