@@ -62,6 +62,8 @@ class Train:
     """Number of episodes in the final evaluation."""
     checkpoint_seconds: float = 60.0
     """Time between checkpoints, in seconds."""
+    watch: bool = False
+    """Open a page in the browser that shows the current policy while it trains."""
     output: pathlib.Path = pathlib.Path("runs")
     """Parent folder. The run gets a new folder inside it."""
 
@@ -135,6 +137,7 @@ class Train:
                 progress=True,
                 folder=folder,
                 checkpoint_seconds=self.checkpoint_seconds,
+                watch=self.watch,
                 notes={"id": self.id},
             )
         except BaseException:
@@ -159,6 +162,7 @@ class Train:
             num_steps=self.num_steps,
             progress=True,
             checkpoint_seconds=self.checkpoint_seconds,
+            watch=self.watch,
         )
         return folder
 

@@ -205,6 +205,28 @@ def test_a_pole_that_may_hang_down_is_in_the_picture():
     assert min(float(tip[..., 1].min()) for tip in tips) > scene.view[1]
 
 
+def test_the_tip_of_acrobot_passes_the_line_when_the_episode_terminates():
+    """Also if one link is longer than the other, when the line follows the elbow."""
+    scene_of = eqx.filter_jit(lambda env, state: env.draw(state))
+    angles = np.random.default_rng(0).uniform(-math.pi, math.pi, (40, 2))
+    ended = []
+    for lengths in ((1.0, 1.0), (0.5, 1.5), (2.0, 0.7)):
+        env = eqenvs.make(
+            "Acrobot-v1", link_length_1=lengths[0], link_length_2=lengths[1]
+        )
+        for theta_1, theta_2 in angles:
+            state = eqx.tree_at(
+                lambda s: (s.theta_1, s.theta_2),
+                states("Acrobot-v1")[0],
+                (jnp.asarray(theta_1, float), jnp.asarray(theta_2, float)),
+            )
+            line, _, link, _ = scene_of(env, state).shapes
+            is_above = bool(link.end[0, 1] > line.start[0, 1])
+            ended.append(-math.cos(theta_1) - math.cos(theta_1 + theta_2) > 1)
+            assert is_above == ended[-1]
+    assert 10 < sum(ended) < 110
+
+
 @pytest.mark.parametrize("num_channels", [4, 6, 7, 10])
 def test_the_channels_of_minatar_are_told_apart_in_grayscale(num_channels):
     luma = palette(num_channels) @ [0.299, 0.587, 0.114]

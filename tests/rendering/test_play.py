@@ -24,6 +24,8 @@ from eqenvs.rendering.play._session import Session
 from eqenvs.rendering.play._sliders import changed, sliders_of
 from eqenvs.wrappers import StickyAction
 
+from .pictures import edited
+
 
 pytest.importorskip("starlette", reason='pip install "eqenvs[play]"')
 
@@ -388,6 +390,33 @@ def test_keys():
     arms = keys_of(eqenvs.make("DiscountingChain-bsuite"))
     assert arms[4] == ("4", "4")
     assert keys_of(StickyAction(CartPole())) == keys_of(CartPole())
+    taxi = keys_of(eqenvs.make("Taxi-v4"))
+    assert taxi[0] == ("down", "ArrowDown") and taxi[3] == ("left", "ArrowLeft")
+    assert taxi[4] == ("pick up", "e") and taxi[5] == ("drop off", "q")
+    assert keys_of(eqenvs.make("Blackjack-v1"))[1] == ("hit", "ArrowRight")
+
+
+# What a key does: which number of the state it moves, and whether up.
+MOVES = {
+    "CartPole-bsuite": ("ArrowRight", "x_dot", 1),
+    "CartPoleSwingUp-bsuite": ("ArrowLeft", "x_dot", -1),
+    "MountainCar-bsuite": ("ArrowRight", "velocity", 1),
+    "MountainCar-v0": ("ArrowRight", "velocity", 1),
+    "CliffWalking-v1": ("ArrowUp", "row", -1),
+    "Taxi-v4": ("ArrowDown", "row", 1),
+}
+
+
+@pytest.mark.parametrize("id", MOVES)
+def test_a_key_does_what_it_says(id):
+    key, name, sign = MOVES[id]
+    env = eqenvs.make(id)
+    (action,) = (b["action"] for b in controls_of(env).buttons if key in b["keys"])
+    state = env.initial_state(eqenvs.random.key(0))
+    if hasattr(state, "row"):
+        state = edited(state, row=2)
+    after = env.advance(eqenvs.random.key(1), state, action).state
+    assert np.sign(getattr(after, name) - getattr(state, name)) == sign
 
 
 def test_continuous_actions():

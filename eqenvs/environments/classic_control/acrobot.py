@@ -243,9 +243,13 @@ class Acrobot(AbstractEnvironment[AcrobotState, Int32[Array, ""], Float[Array, "
         elbow_x, elbow_y = l1 * jnp.sin(state.theta_1), -l1 * jnp.cos(state.theta_1)
         tip = (elbow_x + l2 * jnp.sin(angle), elbow_y - l2 * jnp.cos(angle))
         reach = 1.1 * jnp.maximum(l1 + l2, 0.1)
+        # The rule speaks of angles. With the elbow where it is, the episode terminates
+        # when the tip is above this height; if both links are equally long, it is their
+        # length wherever the elbow is.
+        goal = l2 - (l1 - l2) * jnp.cos(state.theta_1)
         return Scene(
             (
-                Segment((-reach, l1), (reach, l1), 0.015 * reach, GREEN),
+                Segment((-reach, goal), (reach, goal), 0.015 * reach, GREEN),
                 Segment((0, 0), (elbow_x, elbow_y), 0.09 * reach, BLUE),
                 Segment((elbow_x, elbow_y), tip, 0.09 * reach, ORANGE),
                 Disc([(0, 0), (elbow_x, elbow_y)], 0.03 * reach, INK),

@@ -16,26 +16,42 @@ UP, DOWN, FIRE = ("ArrowUp", "w"), ("ArrowDown", "s"), (" ",)
 
 # The keys of actions with these names. An action called "stay" is taken while no key is
 # held.
-_KEYS = {"left": LEFT, "right": RIGHT, "up": UP, "down": DOWN, "fire": FIRE, "stay": ()}
+_KEYS = {
+    "left": LEFT,
+    "right": RIGHT,
+    "up": UP,
+    "down": DOWN,
+    "fire": FIRE,
+    "stay": (),
+    "pick up": ("e",),
+    "drop off": ("q",),
+}
 
 # The names of the actions of each class; for classes with action spaces of several
 # sizes, one tuple for each size.
 _STAY_LEFT_RIGHT = ("stay", "left", "right")
+_LEFT_STAY_RIGHT = ("left", "stay", "right")
 _SIX = ("stay", "left", "up", "right", "down", "fire")
 _NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
     "Acrobot": (("torque −", "stay", "torque +"),),
     "Asterix": (_SIX[:5], _SIX),
+    "Blackjack": (("stick", "hit"),),
     "Breakout": (_STAY_LEFT_RIGHT, _SIX),
+    "BsuiteCartPole": (_LEFT_STAY_RIGHT,),
+    "BsuiteMountainCar": (_LEFT_STAY_RIGHT,),
     "CartPole": (("left", "right"),),
-    "Catch": (("left", "stay", "right"),),
+    "CartPoleSwingUp": (_LEFT_STAY_RIGHT,),
+    "Catch": (_LEFT_STAY_RIGHT,),
+    "CliffWalking": (("up", "right", "down", "left"),),
     "FourRooms": (("up", "right", "down", "left"),),
     "Freeway": (("stay", "up", "down"), _SIX),
     "FrozenLake": (("left", "down", "right", "up"),),
     "MetaMaze": (("up", "down", "left", "right"),),
-    "MountainCar": (("left", "stay", "right"),),
+    "MountainCar": (_LEFT_STAY_RIGHT,),
     "Pong": (("stay", "up", "down"),),
     "Seaquest": (_SIX,),
     "SpaceInvaders": ((*_STAY_LEFT_RIGHT, "fire"), _SIX),
+    "Taxi": (("down", "up", "right", "left", "pick up", "drop off"),),
     "UmbrellaChain": (("leave it", "take it"),),
 }
 
@@ -114,7 +130,7 @@ def _discrete(env: Any, space: Discrete) -> Controls:
     for action in range(min(space.n, _MOST_BUTTONS)):
         name = str(action) if names is None else names[action]
         keys = _KEYS.get(name, ())
-        if (names is None and space.n == 2) or name.startswith("torque"):
+        if (space.n == 2 and not keys) or name.startswith("torque"):
             keys = LEFT if action == 0 else RIGHT
         digit = (str(action),) if action < 10 else ()
         buttons.append({"name": name, "keys": [*keys, *digit], "action": action})

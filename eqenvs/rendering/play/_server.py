@@ -15,7 +15,7 @@ import secrets
 import socket
 import sys
 import webbrowser
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ try:
     from starlette.websockets import WebSocket, WebSocketDisconnect
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        f"playing by hand needs the package {error.name}, which is not installed: "
+        f"this page needs the package {error.name}, which is not installed: "
         'pip install "eqenvs[play]"',
         name=error.name,
     ) from None
@@ -87,7 +87,7 @@ def serve(
     )
     print("Compiling ...", file=sys.stderr, flush=True)
     _rehearse(new_session())
-    with _listen(port) as listener:
+    with listen(port) as listener:
         port = listener.getsockname()[1]
         token = secrets.token_urlsafe(24)
         url = f"http://127.0.0.1:{port}/{token}/"
@@ -98,18 +98,24 @@ def serve(
                 webbrowser.open(url)
 
         app = make_app(new_session, token=token, port=port, started=started)
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,  # The token is in the address.
-            server_header=False,
-            ws_max_size=_MOST_BYTES,
-            timeout_graceful_shutdown=1,
-        )
         # By then, uvicorn has closed its connections.
         with contextlib.suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listener])
+            new_server(app).run(sockets=[listener])
     print("Stopped.")
+
+
+def new_server(app: Any) -> Any:
+    """A server for an application, which `run(sockets=[listener])` starts."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,  # Not ours to change: there may be a training around this.
+        log_level="warning",
+        access_log=False,  # The token is in the address.
+        server_header=False,
+        ws_max_size=_MOST_BYTES,
+        timeout_graceful_shutdown=1,
+    )
+    return uvicorn.Server(config)
 
 
 def _rehearse(session: Session) -> None:
@@ -120,7 +126,8 @@ def _rehearse(session: Session) -> None:
         session.step(None)
 
 
-def _listen(port: int) -> socket.socket:
+def listen(port: int) -> socket.socket:
+    """A socket on a port of this machine, which no other machine can reach."""
     if isinstance(port, bool) or not 0 <= port < 2**16:
         raise ValueError(f"the port must be from 0 to 65535; got {port!r}.")
     listener = socket.socket()
@@ -159,20 +166,49 @@ def make_app(
     An ASGI application.
     """
 
+    return make_site(
+        _page, "game", ft.partial(_play, new_session), started, token=token, port=port
+    )
+
+
+def make_site(
+    page: Callable[[str], str],
+    name: str,
+    talk: Callable[[WebSocket], Awaitable[None]],
+    started: Callable[[], None],
+    *,
+    token: str,
+    port: int,
+) -> Any:
+    """An application that serves one page and what it is connected to.
+
+    **Arguments:**
+
+    - `page`: returns the page, given the nonce of its scripts and styles.
+    - `name`: the name of the web socket that the page opens.
+    - `talk`: what happens at the other end of it.
+    - `started`: called when the server is ready.
+    - `token`, `port`: as for `make_app`.
+
+    **Returns:**
+
+    An ASGI application.
+    """
+
     @contextlib.asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[None]:
         del app
         started()
         yield
 
-    async def page(request: Request) -> HTMLResponse:
-        host = request.headers["host"]
+    async def answer(request: Request) -> HTMLResponse:
         nonce = secrets.token_urlsafe(16)
-        return HTMLResponse(_page(nonce), headers=_page_headers(host, nonce))
+        headers = _page_headers(request.headers["host"], nonce)
+        return HTMLResponse(page(nonce), headers=headers)
 
     routes = [
-        Route("/{token}/", page),
-        WebSocketRoute("/{token}/game", ft.partial(_play, new_session)),
+        Route("/{token}/", answer),
+        WebSocketRoute(f"/{{token}}/{name}", talk),
     ]
     app = Starlette(routes=routes, lifespan=lifespan)
     return _Guard(app, token=token, port=port)

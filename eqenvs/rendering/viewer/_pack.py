@@ -64,9 +64,9 @@ class Packer:
             self._chunks.append(columns.astype("<f4").tobytes())
         return {"frames": frames, "lanes": lanes, "shape": shape, "step": step}
 
-    def to_base64(self) -> str:
-        """Everything, compressed by zlib."""
-        return base64.b64encode(zlib.compress(b"".join(self._chunks), 9)).decode()
+    def to_base64(self, level: int = 9) -> str:
+        """Everything, compressed by zlib, at a level from 1 (fast) to 9 (small)."""
+        return base64.b64encode(zlib.compress(b"".join(self._chunks), level)).decode()
 
 
 def _is_same(array: np.ndarray, other: np.ndarray) -> bool:
