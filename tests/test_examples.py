@@ -1,13 +1,9 @@
-import importlib
 import os
 import pathlib
 import subprocess
 import sys
 
-import numpy as np
 import pytest
-
-import eqenvs
 
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -60,31 +56,3 @@ def test_demo(tmp_path):
     curve = tmp_path / "learning_curve.png"
     assert str(curve) in output
     assert curve.read_bytes().startswith(b"\x89PNG")
-
-
-def test_value_iteration():
-    """The values are those that Gymnasium's transition tables have."""
-    pytest.importorskip("gymnasium")
-    import gymnasium
-
-    sys.path.insert(0, str(ROOT / "examples"))
-    try:
-        value_iteration = importlib.import_module("value_iteration")
-    finally:
-        sys.path.pop(0)
-    for id, (parameters, states) in value_iteration.TASKS.items():
-        table = gymnasium.make(id, **parameters).unwrapped.P  # pyright: ignore
-        # Entries that a list of outcomes lacks have no probability.
-        entries = np.zeros((len(table), len(table[0]), 3, 4))
-        for state, actions in table.items():
-            for action, outcomes in actions.items():
-                entries[state, action, : len(outcomes)] = outcomes
-        probability, after, reward, ended = np.moveaxis(entries, -1, 0)
-        values, change = np.zeros(len(table)), 1.0
-        while change > 1e-6:
-            later = 0.99 * values[after.astype(int)] * (1 - ended)
-            new = (probability * (reward + later)).sum(axis=2).max(axis=1)
-            values, change = new, np.max(np.abs(new - values))
-        env = eqenvs.make(id, **parameters)
-        ours, _ = value_iteration.optimal_values(env, states)
-        np.testing.assert_allclose(ours, values, rtol=1e-3, atol=1e-3)

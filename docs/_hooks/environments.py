@@ -171,10 +171,25 @@ class Page:
                 return f"pictures/{self.id}.{suffix}"
         return None
 
+    @ft.cached_property
+    def trained(self) -> Any:
+        """The trained agent that comes with the library, if there is one."""
+        agents = eqenvs.agents
+        return agents.load(self.id) if self.id in agents.pretrained() else None
+
     @property
     def policy(self) -> Any:
         """What plays in the pictures; `None` for random actions."""
+        if self.trained is not None:
+            return getattr(self.trained.agent, "greedy", self.trained.agent)
         return POLICIES.get(self.cls.__name__)
+
+    @property
+    def player(self) -> str:
+        """What plays in the pictures, in words."""
+        if self.trained is not None:
+            return "the trained agent"
+        return "a random policy" if self.policy is None else "a short policy"
 
     @ft.cached_property
     def play(self) -> Any:
@@ -274,7 +289,7 @@ class Page:
             "## Watch\n\n"
             f'<iframe class="viewer" src="../../viewers/{self.id}.html" '
             f'title="Viewer of {self.id}" loading="lazy"></iframe>\n\n'
-            f"Three lanes of a {'random' if self.policy is None else 'short'} policy, "
+            f"Three lanes of {self.player}, "
             "in the page that [`eqenvs.rendering.Viewer`][] makes from any rollout. "
             f"To play it yourself: `eqenvs play {self.id}`."
         )
@@ -289,6 +304,26 @@ class Page:
         ]
         if self.spec.solved_return is not None:
             rows.append(("Solved at a mean return of", f"{self.spec.solved_return:g}"))
+        if self.trained is not None:
+            found = self.trained.record["evaluation"]
+            seeds = self.trained.record["means_of_seeds"]
+            rows += [
+                (
+                    "Trained agent",
+                    f"mean return {found['mean']:.4g} (standard error "
+                    f"{found['standard_error']:.2g}) in {found['num_episodes']:,} "
+                    f"episodes: `eqenvs evaluate {self.id}`",
+                ),
+                (
+                    "Trained by",
+                    f"`{self.trained.record['command']}`; mean returns of "
+                    f"{len(seeds)} seeds: {', '.join(f'{x:.4g}' for x in seeds)}",
+                ),
+                (
+                    "Random policy",
+                    f"mean return {self.trained.record['random_policy']:.4g}",
+                ),
+            ]
         if self.spec.parameters:
             given = ", ".join(f"{k}={v!r}" for k, v in self.spec.parameters.items())
             rows.append(("Set by this id", f"`{given}`"))
@@ -718,7 +753,7 @@ def wall(root: str) -> str:
         f'<div class="wall" id="wall" data-scenes="{root}assets/wall.json">\n'
         f"{pictures}\n</div>\n"
         '<p class="wall-caption">One tile for every environment, drawn from its states '
-        "as a short or a random policy plays. "
+        "as a trained agent, a short policy or a random one plays. "
         '<button type="button" id="wall-pause" hidden>Pause</button></p>\n'
         f'<script src="{root}assets/scene.js"></script>\n'
         f'<script src="{root}assets/wall.js"></script>'

@@ -1,6 +1,7 @@
 """Short policies that make the pictures on the site worth watching.
 
-An environment without one here is played by a random policy.
+They play where no trained agent comes with the library. An environment without either
+is played by a random policy.
 """
 
 from typing import Any

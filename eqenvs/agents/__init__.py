@@ -13,6 +13,7 @@ from ._algorithm import (
     AbstractLearner as AbstractLearner,
     Trained as Trained,
 )
+from ._pretrained import pretrained as pretrained
 from .a2c import A2C as A2C, A2CLearner as A2CLearner
 from .apg import APG as APG, APGLearner as APGLearner
 from .checkpoint import load as load, Run as Run
@@ -23,11 +24,6 @@ from .evolution import (
 from .networks import Actor as Actor, ActorCritic as ActorCritic
 from .ppo import PPO as PPO, PPOLearner as PPOLearner
 from .pqn import PQN as PQN, PQNLearner as PQNLearner, QNetwork as QNetwork
-from .random_agent import (
-    RandomAgent as RandomAgent,
-    RandomLearner as RandomLearner,
-    RandomPolicy as RandomPolicy,
-)
 from .training import (
     resume as resume,
     train as train,

@@ -34,6 +34,7 @@ from .._checks import as_key
 from .._config import from_config, to_config
 from .._environment import AbstractEnvironment
 from .._files import write_safely
+from .._registry import registered
 from ..random import key as fast_key
 from ._algorithm import AbstractAlgorithm, AbstractLearner
 
@@ -47,7 +48,8 @@ class Run(NamedTuple):
     - `env`, `algorithm`: the environment and the algorithm.
     - `agent`: the policy learned so far.
     - `metrics`: as in [`eqenvs.agents.Trained`][], of all updates so far.
-    - `learner`: the learner; `None` if eqenvs 0.1.0 saved the run.
+    - `learner`: the learner; `None` if eqenvs 0.1.0 saved the run, or if the agent
+        comes with the library.
     - `record`: the contents of `run.json`.
     """
 
@@ -60,11 +62,20 @@ class Run(NamedTuple):
 
 
 def load(folder: str | os.PathLike[str]) -> Run:
-    """Reads the folder of a run, finished or not.
+    """Reads a trained agent: the folder of a run, finished or not, or an agent that
+    comes with the library.
+
+    ```python
+    run = load("runs/CartPole-v1-seed0")
+    run = load("Breakout-MinAtar")
+    eqenvs.evaluate(run.env, run.agent.greedy, 0, num_episodes=1_000)
+    ```
 
     **Arguments:**
 
-    - `folder`: a folder that [`eqenvs.agents.train`][] or `eqenvs train` wrote.
+    - `folder`: a folder that [`eqenvs.agents.train`][] or `eqenvs train` wrote, or one
+        of the ids of [`eqenvs.agents.pretrained`][]. If there is such a folder, it is
+        read.
 
     **Returns:**
 
@@ -75,7 +86,16 @@ def load(folder: str | os.PathLike[str]) -> Run:
     `OSError` or `ValueError`, naming the file, if one is missing or damaged, does not
     match the others, or was written in the other precision.
     """
-    folder = pathlib.Path(folder)
+    from ._pretrained import load_pretrained, pretrained
+
+    name, folder = str(folder), pathlib.Path(folder)
+    if name in registered() and not folder.exists():
+        if name in pretrained():
+            return load_pretrained(name)
+        raise FileNotFoundError(
+            f"no agent for {name} comes with eqenvs, and there is no folder of that "
+            f"name. There are agents for {', '.join(pretrained())}."
+        )
     record = read_record(folder)
     if _is_of_version_0_1(record):
         from ._version_0_1 import load as load_0_1
@@ -167,7 +187,7 @@ def read_configs(
     kinds = {"environment": AbstractEnvironment, "algorithm": AbstractAlgorithm}
     for name, kind in kinds.items():
         try:
-            thing = from_config(_with_arrays(record[name], arrays))
+            thing = from_config(with_arrays(record[name], arrays))
         except (TypeError, ValueError, KeyError) as error:
             raise ValueError(
                 f"{folder / _RECORD} does not describe an {name}: {error}"
@@ -180,21 +200,21 @@ def read_configs(
     return tuple(found)
 
 
-def _without_arrays(config: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
+def without_arrays(config: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
     """A configuration as JSON; its arrays go into `arrays`."""
     if isinstance(config, Mapping):
-        return {k: _without_arrays(x, f"{name}.{k}", arrays) for k, x in config.items()}
+        return {k: without_arrays(x, f"{name}.{k}", arrays) for k, x in config.items()}
     if isinstance(config, np.ndarray):
         arrays[name] = config
         return {"array": name}
     return config
 
 
-def _with_arrays(config: Any, arrays: dict[str, np.ndarray]) -> Any:
+def with_arrays(config: Any, arrays: dict[str, np.ndarray]) -> Any:
     if isinstance(config, Mapping):
         if set(config) == {"array"}:
             return arrays[config["array"]]
-        return {k: _with_arrays(x, arrays) for k, x in config.items()}
+        return {k: with_arrays(x, arrays) for k, x in config.items()}
     return config
 
 
@@ -392,8 +412,8 @@ class Recorder:
         self.record = {
             **notes,
             "format": _FORMAT,
-            "environment": _without_arrays(to_config(env), "environment", arrays),
-            "algorithm": _without_arrays(to_config(algorithm), "algorithm", arrays),
+            "environment": without_arrays(to_config(env), "environment", arrays),
+            "algorithm": without_arrays(to_config(algorithm), "algorithm", arrays),
             "key": _write_key(key),
             **entries,
             "x64": bool(jax.config.jax_enable_x64),  # pyright: ignore

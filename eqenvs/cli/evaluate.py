@@ -13,11 +13,12 @@ from ._report import report
 
 @dataclass
 class Evaluate:
-    """Evaluate an agent that `eqenvs train` saved."""
+    """Evaluate an agent that `eqenvs train` saved, or one that comes with eqenvs."""
 
     folder: Annotated[pathlib.Path, tyro.conf.Positional]
-    """The folder of the run, such as runs/CartPole-v1-seed0."""
-    num_episodes: int = 100
+    """The folder of the run, such as runs/CartPole-v1-seed0, or the id of an
+    environment, such as CartPole-v1, for the agent that comes with eqenvs."""
+    num_episodes: int = 1_000
     """Number of episodes to play."""
     seed: int = 1
     """Seed for the random numbers."""

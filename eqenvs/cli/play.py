@@ -20,8 +20,9 @@ class Play:
     """The environment, such as CartPole-v1, or one of your own, as
     mymodule:MyEnvironment. With --agent, the default is the agent's environment."""
     agent: OptionalFolder = None
-    """The folder of a run, such as runs/CartPole-v1-seed0, whose agent can take over.
-    You then play in the environment it was trained in."""
+    """Who can take over: the folder of a run, such as runs/CartPole-v1-seed0, or the id
+    of an environment whose agent comes with eqenvs, such as CartPole-v1. You then play
+    in the environment it was trained in."""
     parameters: Assignments = ()
     """Parameters of the environment, such as gravity=3.7 pole_mass=0.2. `eqenvs info`
     lists them."""

@@ -33,7 +33,12 @@ from .umbrella_chain import (
 
 
 register(
-    "Catch-bsuite", Catch, family="bsuite", solved_return=1.0, frames_per_second=8.0
+    "Catch-bsuite",
+    Catch,
+    family="bsuite",
+    solved_return=1.0,
+    frames_per_second=8.0,
+    training={"ppo": {"num_steps": 300_000}},
 )
 register(
     "DeepSea-bsuite",
@@ -57,14 +62,53 @@ register(
         "ppo": {"num_steps": 200_000, "memory": "gru", "hidden_depth": 1},
     },
 )
-for _class in (UmbrellaChain, DiscountingChain, MNISTBandit, SimpleBandit):
+for _class, _training in (
+    (UmbrellaChain, {"ppo": {"num_steps": 500_000}}),
+    (
+        DiscountingChain,
+        {
+            "ppo": {
+                "num_steps": 500_000,
+                "discount": 1.0,
+                "gae_lambda": 1.0,
+                "num_envs": 32,
+                "rollout_steps": 100,
+            }
+        },
+    ),
+    (MNISTBandit, {}),
+    (SimpleBandit, {"ppo": {"num_steps": 50_000}}),
+):
     register(
-        f"{_class.__name__}-bsuite", _class, family="bsuite", frames_per_second=4.0
+        f"{_class.__name__}-bsuite",
+        _class,
+        family="bsuite",
+        frames_per_second=4.0,
+        training=_training,
     )
-register("CartPole-bsuite", BsuiteCartPole, family="bsuite", frames_per_second=100.0)
+register(
+    "CartPole-bsuite",
+    BsuiteCartPole,
+    family="bsuite",
+    frames_per_second=100.0,
+    training={"ppo": {"num_steps": 500_000, "reward_scale": 0.1}},
+)
 register(
     "CartPoleSwingUp-bsuite", CartPoleSwingUp, family="bsuite", frames_per_second=100.0
 )
 register(
-    "MountainCar-bsuite", BsuiteMountainCar, family="bsuite", frames_per_second=30.0
+    "MountainCar-bsuite",
+    BsuiteMountainCar,
+    family="bsuite",
+    frames_per_second=30.0,
+    training={
+        "es": {
+            "num_steps": 5_000_000,
+            "strategy": "CMA-ES",
+            "hidden_depth": 0,
+            "initial_spread": 1.0,
+            "population_size": 32,
+            "episode_steps": 1000,
+        }
+    },
 )

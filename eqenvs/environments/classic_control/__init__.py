@@ -78,6 +78,7 @@ register(
     family="classic control",
     solved_return=-100.0,
     frames_per_second=15.0,
+    training={"ppo": {"num_steps": 1_000_000, "reward_scale": 0.1}},
 )
 register(
     "MountainCar-v0",
@@ -85,6 +86,18 @@ register(
     family="classic control",
     solved_return=-110.0,
     frames_per_second=30.0,
+    # Nothing that only follows rewards sees one before the car is at the goal. Among a
+    # hundred steep functions of position and velocity, some take it there.
+    training={
+        "es": {
+            "num_steps": 6_000_000,
+            "strategy": "CMA-ES",
+            "hidden_width": 8,
+            "initial_spread": 20.0,
+            "population_size": 128,
+            "num_episodes": 4,
+        }
+    },
 )
 register(
     "MountainCarContinuous-v0",

@@ -4,12 +4,19 @@ from .frozen_lake import FrozenLake as FrozenLake, FrozenLakeState as FrozenLake
 from .meta_maze import MetaMaze as MetaMaze, MetaMazeState as MetaMazeState
 
 
-for _class in (FourRooms, MetaMaze):
-    register(f"{_class.__name__}-misc", _class, family="mazes", frames_per_second=10.0)
+register(
+    "FourRooms-misc",
+    FourRooms,
+    family="mazes",
+    frames_per_second=10.0,
+    training={"ppo": {"num_steps": 1_000_000}},
+)
+register("MetaMaze-misc", MetaMaze, family="mazes", frames_per_second=10.0)
 register(
     "FrozenLake-misc",
     FrozenLake,
     family="mazes",
     solved_return=0.7,
     frames_per_second=4.0,
+    training={"ppo": {"num_steps": 500_000, "discount": 0.995}},
 )

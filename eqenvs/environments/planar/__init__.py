@@ -5,4 +5,10 @@ from .swimmer import Swimmer as Swimmer, SwimmerState as SwimmerState
 
 
 for _class in (PointRobot, Reacher, Swimmer):
-    register(f"{_class.__name__}-misc", _class, family="planar", frames_per_second=20.0)
+    register(
+        f"{_class.__name__}-misc",
+        _class,
+        family="planar",
+        frames_per_second=20.0,
+        training={"ppo": {"num_steps": 1_000_000}},
+    )

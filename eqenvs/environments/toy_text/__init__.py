@@ -17,6 +17,7 @@ register(
     family="toy text",
     parameters={"sab": True},
     frames_per_second=1.0,
+    training={"ppo": {"num_steps": 1_000_000}},
 )
 register(
     "FrozenLake-v1",
@@ -25,6 +26,7 @@ register(
     parameters={"map": "4x4"},
     solved_return=0.7,
     frames_per_second=4.0,
+    training={"ppo": {"num_steps": 500_000, "discount": 0.995}},
 )
 register(
     "FrozenLake8x8-v1",

@@ -1,0 +1,77 @@
+"""Agents that come with the library: a file of facts and a file of weights each."""
+
+import io
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import jax.tree_util as jtu
+import numpy as np
+
+from .._config import from_config, to_config
+from .._files import write_safely
+from .checkpoint import Run, with_arrays, without_arrays
+
+
+FOLDER = pathlib.Path(__file__).parent / "pretrained"
+
+
+def pretrained() -> tuple[str, ...]:
+    """The ids of the environments that have a trained agent, which
+    [`eqenvs.agents.load`][] reads."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
+
+
+def load_pretrained(id: str) -> Run:
+    """The trained agent of an environment, without a learner and without metrics."""
+    record = json.loads((FOLDER / f"{id}.json").read_bytes())
+    with np.load(FOLDER / f"{id}.npz", allow_pickle=False) as file:
+        arrays = dict(file)
+    env = from_config(with_arrays(record["environment"], arrays))
+    algorithm = from_config(with_arrays(record["algorithm"], arrays))
+
+    def untrained() -> Any:
+        return algorithm.agent(algorithm.init(env, jr.key(0)))
+
+    def read(path: Any, like: Any) -> Any:
+        if not isinstance(like, jax.ShapeDtypeStruct):
+            return like
+        return jnp.asarray(arrays[jtu.keystr(path)], like.dtype)
+
+    agent = jtu.tree_map_with_path(read, eqx.filter_eval_shape(untrained))
+    return Run(env, algorithm, agent, {}, None, record)
+
+
+def save_pretrained(
+    id: str,
+    run: Any,
+    facts: Mapping[str, Any],
+    folder: pathlib.Path = FOLDER,
+) -> None:
+    """Writes what [`load_pretrained`][] reads.
+
+    **Arguments:**
+
+    - `id`: the id of the environment.
+    - `run`: has `env`, `algorithm` and `agent`, in 32 bits.
+    - `facts`: more entries for the record, such as how well the agent does.
+    """
+    leaves = jtu.tree_leaves_with_path(eqx.filter(run.agent, eqx.is_array))
+    arrays: dict[str, Any] = {jtu.keystr(path): np.asarray(x) for path, x in leaves}
+    record = {
+        "id": id,
+        "environment": without_arrays(to_config(run.env), "environment", arrays),
+        "algorithm": without_arrays(to_config(run.algorithm), "algorithm", arrays),
+        **facts,
+    }
+    content = json.dumps(record, indent=1).encode() + b"\n"
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_safely(folder / f"{id}.npz", buffer.getvalue())
+    write_safely(folder / f"{id}.json", content)
