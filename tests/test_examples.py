@@ -56,3 +56,22 @@ def test_demo(tmp_path):
     curve = tmp_path / "learning_curve.png"
     assert str(curve) in output
     assert curve.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.interop
+def test_planning(tmp_path):
+    """`make test-interop` has the package that it needs."""
+    pytest.importorskip("mctx", reason="examples/planning.py needs the package mctx")
+    result = subprocess.run(
+        [sys.executable, ROOT / "examples" / "planning.py"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "EQENVS_SHORT": "1"},
+    )
+    assert result.returncode == 0, result.stderr
+    random, planned = (
+        float(line.partition("for ")[2].split()[0])
+        for line in result.stdout.splitlines()
+    )
+    assert planned > 50 > random

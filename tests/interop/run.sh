@@ -33,7 +33,8 @@ run() { # NAME PYTHON EXTRAS, and arguments of pytest
     failed+=("$name")
 }
 
-run all "${PYTHON:-python3}" interop tests/interop -k "not envelope" "$@"
+run all "${PYTHON:-python3}" interop tests/interop tests/test_examples.py \
+  -k "not envelope" "$@"
 if "$python312" --version > /dev/null 2>&1; then
   run envelope "$python312" interop-envelope tests/interop/test_in.py -k envelope "$@"
 else
