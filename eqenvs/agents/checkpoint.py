@@ -211,6 +211,7 @@ def without_arrays(config: Any, name: str, arrays: dict[str, np.ndarray]) -> Any
 
 
 def with_arrays(config: Any, arrays: dict[str, np.ndarray]) -> Any:
+    """What `without_arrays` was given."""
     if isinstance(config, Mapping):
         if set(config) == {"array"}:
             return arrays[config["array"]]
