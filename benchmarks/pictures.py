@@ -155,13 +155,15 @@ def gif() -> None:
             Visualizer(other, params, sequence).animate(str(theirs))
 
         write()
-        times = {}
+        times, processor = {}, {}
         for name, play in (("eqenvs", write), ("gymnax", write_by_gymnax)):
-            begin = time.perf_counter()
+            begin, begin_processor = time.perf_counter(), time.process_time()
             play()
             times[name] = time.perf_counter() - begin
+            processor[name] = time.process_time() - begin_processor
         sizes = [f"{path.stat().st_size / 1e3:.0f} kB" for path in (ours, theirs)]
     report(f"a GIF of 500 steps of CartPole ({' and '.join(sizes)})", times, "gymnax")
+    report("    its processor time, all cores together", processor, "gymnax")
 
 
 def pixels() -> None:
