@@ -236,7 +236,7 @@ def watch() -> None:
             show(self, *args)
             spent.append(time.perf_counter() - begin)
 
-        Watcher.show = timed_show
+        Watcher.show = timed_show  # pyright: ignore
 
         def train(watch: bool) -> float:
             begin = time.perf_counter()
