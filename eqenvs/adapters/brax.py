@@ -7,7 +7,7 @@ time limit: `brax.envs.training.wrap` and its agents take one, `episode_length`.
 from typing import Any
 
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Int32, PyTree, UInt32
+from jaxtyping import Array, ArrayLike, Int32, UInt32
 
 from .._environment import AbstractEnvironment
 from ..fields import time_limit
@@ -68,7 +68,7 @@ class FromBrax(AbstractForeignEnvironment):
 
     def _start_original(
         self, env: Any, key: UInt32[Array, " words"]
-    ) -> tuple[PyTree[Array], PyTree[Array]]:
+    ) -> tuple[Any, Any]:
         state = env.reset(key)
         return state, state.obs
 

@@ -9,7 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, ArrayLike, Int32, PyTree, UInt32
+from jaxtyping import Array, ArrayLike, Int32, UInt32
 
 from ..fields import time_limit
 from ..spaces import AbstractSpace, Box, Dict, Discrete, MultiDiscrete, Tuple
@@ -38,7 +38,7 @@ class FromEnvelope(AbstractForeignEnvironment):
 
     def _start_original(
         self, env: Any, key: UInt32[Array, " words"]
-    ) -> tuple[PyTree[Array], PyTree[Array]]:
+    ) -> tuple[Any, Any]:
         state, info = env.init(jr.wrap_key_data(key))
         return state, info.obs
 

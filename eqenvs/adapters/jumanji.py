@@ -9,7 +9,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Array, ArrayLike, Int32, PyTree, UInt32
+from jaxtyping import Array, ArrayLike, Int32, UInt32
 
 from ..fields import time_limit
 from ..spaces import AbstractSpace, Box, Dict, Discrete, MultiDiscrete
@@ -41,7 +41,7 @@ class FromJumanji(AbstractForeignEnvironment):
 
     def _start_original(
         self, env: Any, key: UInt32[Array, " words"]
-    ) -> tuple[PyTree[Array], PyTree[Array]]:
+    ) -> tuple[Any, Any]:
         state, step = env.reset(key)
         return state, step.observation
 

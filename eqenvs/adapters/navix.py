@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Int32, PyTree, UInt32
+from jaxtyping import Array, ArrayLike, Int32, UInt32
 
 from ..fields import time_limit
 from ..spaces import AbstractSpace, Box, Discrete
@@ -39,7 +39,7 @@ class FromNavix(AbstractForeignEnvironment):
 
     def _start_original(
         self, env: Any, key: UInt32[Array, " words"]
-    ) -> tuple[PyTree[Array], PyTree[Array]]:
+    ) -> tuple[Any, Any]:
         step = env.reset(key)
         return step, step.observation
 

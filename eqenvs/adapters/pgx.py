@@ -81,7 +81,7 @@ class FromPgx(AbstractForeignEnvironment):
 
     def _start_original(
         self, env: Any, key: UInt32[Array, " words"]
-    ) -> tuple[PyTree[Array], PyTree[Array]]:
+    ) -> tuple[Any, Any]:
         first, second = jr.split(key)
         state = env.init(first)
         state, _ = self._play_others(env, second, state)
