@@ -29,6 +29,8 @@ def test_getting_started(tmp_path):
 @pytest.mark.parametrize(
     "name, steps, says",
     [
+        ("evolution", "800", "Trained on many Acrobots: mean return"),
+        ("gradients", "512", "from 1.00 kg to 0.3000 kg"),
         ("meta_rl", "800", "5 meta-learners in"),
         # To compile them takes long enough to leave them to `make test-trained`.
         pytest.param(

@@ -198,19 +198,19 @@ class APG(AbstractAlgorithm[APGLearner]):
 
 def _check_differentiable(envs: VectorEnvironment, states: PyTree[Array]) -> None:
     """Raises an error where nothing that counts is differentiable by the actions."""
-    name = (
-        f"APG goes by gradients through the environment, and {type(envs.env).__name__}"
-    )
+    needs = "APG needs gradients through the environment"
+    name = type(envs.env).__name__
     space = envs.single_action_space
     if not (isinstance(space, Box) and jnp.issubdtype(space.dtype, jnp.floating)):
         raise TypeError(
-            f"{name} has none: its action space must be a Box of floats; got {space!r}."
+            f"{needs}: the action space of {name} must be a Box of floats; got "
+            f"{space!r}."
         )
     observation = jax.eval_shape(envs.observe, states)
     dtypes = {x.dtype for x in jax.tree.leaves(observation)}
     if not any(jnp.issubdtype(dtype, jnp.floating) for dtype in dtypes):
         raise TypeError(
-            f"{name} has none: its observations must be floats; got the dtypes "
+            f"{needs}: the observations of {name} must be floats; got the dtype "
             f"{', '.join(sorted(map(str, dtypes)))}."
         )
 
@@ -223,7 +223,7 @@ def _check_differentiable(envs: VectorEnvironment, states: PyTree[Array]) -> Non
     _, derivative = jax.linearize(smooth_part, actions)
     if not _depends_on_its_argument(jax.make_jaxpr(derivative)(actions).jaxpr):
         raise TypeError(
-            f"{name} has none: neither the reward nor the next state is a "
+            f"{needs}, but neither the reward of {name} nor its next state is a "
             "differentiable function of the action."
         )
 

@@ -153,14 +153,14 @@ def is_upright(observation):
 
 def test_what_cannot_be_differentiated_is_refused(unchecked):
     apg = APG(**SMALL)
-    with pytest.raises(TypeError, match=r"CartPole has none: its action .*Discrete\(2"):
+    with pytest.raises(TypeError, match=r"action space of CartPole .*Discrete\(2"):
         apg.train(CartPole(), 0, UPDATE)
     space = Box(jnp.array([False]), jnp.array([True]), (1,), jnp.bool_)
     rounded = TransformObservation(Pendulum(), is_upright, space)
-    with pytest.raises(TypeError, match=r"observations must be floats; got .* bool"):
+    with pytest.raises(TypeError, match=r"must be floats; got the dtype bool"):
         apg.train(rounded, 0, UPDATE)
     stopped = TimeLimit(StopGradient(Pendulum()), max_steps=5)
-    with pytest.raises(TypeError, match="TimeLimit has none: neither the reward nor"):
+    with pytest.raises(TypeError, match="neither the reward of TimeLimit nor"):
         apg.train(stopped, 0, UPDATE)
     with pytest.raises(ValueError, match=r"multiple of num_minibatches; got 5 \* 7"):
         APG(num_envs=5, rollout_steps=7, num_minibatches=2)

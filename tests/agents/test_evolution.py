@@ -1,4 +1,5 @@
 import sys
+from typing import get_args
 
 import equinox as eqx
 import jax
@@ -7,9 +8,9 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from eqenvs import CartPole, evaluate, make, Pendulum, rollout, spec
+from eqenvs import CartPole, evaluate, Pendulum, rollout, spec
 from eqenvs.agents import EvolutionStrategy, resume, train, TrainingInterrupted
-from eqenvs.agents.evolution import _ask, _play, _split, _tell
+from eqenvs.agents.evolution import _ask, _play, _split, _tell, Strategy
 
 from .walk import assert_equal
 
@@ -55,10 +56,8 @@ def test_a_generation_of_open_es(either_precision):
     np.testing.assert_allclose(distribution.std, 0.2, rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "strategy", ["PGPE", "CMA-ES", "Sep-CMA-ES", "SNES", "SimpleES"]
-)
-def test_every_strategy_goes_where_returns_are_larger(strategy):
+@pytest.mark.parametrize("strategy", ["PGPE", "CMA-ES", "SNES"])
+def test_a_strategy_goes_where_returns_are_larger(strategy):
     evolution = EvolutionStrategy(
         strategy, learning_rate=0.1, hidden_depth=0, population_size=20
     )
@@ -145,16 +144,14 @@ def test_it_maps_over_seeds_hyperparameters_and_worlds():
 
 
 def test_a_resumed_run_ends_bit_for_bit_as_a_whole_one(tmp_path):
-    evolution = EvolutionStrategy("CMA-ES", **{**SMALL, "hidden_depth": 0})
-    whole = train(evolution, CartPole(), 0, 3 * UPDATE)
+    env, evolution = Pendulum(), EvolutionStrategy(**SMALL)
+    whole = train(evolution, env, 0, 3 * UPDATE)
 
     def interrupt(row):
         raise KeyboardInterrupt
 
     with pytest.raises(TrainingInterrupted) as error:
-        train(
-            evolution, CartPole(), 0, 3 * UPDATE, folder=tmp_path / "run", log=interrupt
-        )
+        train(evolution, env, 0, 3 * UPDATE, folder=tmp_path / "run", log=interrupt)
     assert error.value.trained.learner.num_updates == 1
     resumed = resume(tmp_path / "run")
     assert_equal(resumed.learner, whole.learner)
@@ -162,13 +159,16 @@ def test_a_resumed_run_ends_bit_for_bit_as_a_whole_one(tmp_path):
 
 def test_nothing_is_promoted_or_broadcast_implicitly(either_precision):
     dtype = jnp.float64 if either_precision else jnp.float32
+
+    def update(evolution, key):
+        env = Pendulum()
+        return evolution.update(env, evolution.init(env, key), key)[0]
+
     with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
-        for strategy in ("OpenES", "CMA-ES"):
+        for strategy in get_args(Strategy):
             evolution = EvolutionStrategy(strategy, **SMALL)
-            trained = eqx.filter_eval_shape(
-                evolution.train, make("Pendulum-v1"), jr.key(0), UPDATE
-            )
-            arrays = eqx.filter(trained.learner, lambda x: hasattr(x, "dtype"))
+            learner = eqx.filter_eval_shape(update, evolution, jr.key(0))
+            arrays = eqx.filter(learner, lambda x: hasattr(x, "dtype"))
             for x in jax.tree.leaves(arrays):
                 assert x.dtype == dtype or not jnp.issubdtype(x.dtype, jnp.floating)
 
