@@ -24,7 +24,7 @@ from eqenvs import CartPole, Pendulum
 from eqenvs.agents import APG
 
 
-num_steps = int(os.environ.get("STEPS", 200_000))
+num_steps = int(os.environ.get("STEPS", 300_000))
 
 # %% [markdown]
 # ## What a torque changes
@@ -53,7 +53,7 @@ print(f"radians per N m: {slope:.3f}; by differences: {(ahead - behind) / 0.02:.
 # %% [markdown]
 # ## Analytic policy gradients
 #
-# `APG` lets 16 pendulums run for 16 steps, differentiates their rewards through all of
+# `APG` lets 16 pendulums run for 32 steps, differentiates their rewards through all of
 # these steps, and moves the policy uphill. A critic's estimate takes the place of
 # everything after the last step: over long times, gradients explode.
 

@@ -54,8 +54,8 @@ class APG(AbstractAlgorithm[APGLearner]):
     differentiated.
 
     ```python
-    apg = APG(discount=0.95, reward_scale=0.1)
-    agent, metrics, learner = apg.train(Pendulum(), 0, num_steps=200_000)
+    apg = APG(learning_rate=5e-3, discount=0.95, reward_scale=0.1)
+    agent, metrics, learner = apg.train(Pendulum(), 0, num_steps=300_000)
     eqenvs.evaluate(Pendulum(), agent.greedy, 1, num_episodes=100)
     ```
 
@@ -95,9 +95,9 @@ class APG(AbstractAlgorithm[APGLearner]):
     )
     num_envs: int = count(16, "Number of environments.")
     rollout_steps: int = count(
-        16, "Steps in each environment per update, through which gradients go back."
+        32, "Steps in each environment per update, through which gradients go back."
     )
-    num_epochs: int = count(4, "Epochs of the critic per update.")
+    num_epochs: int = count(8, "Epochs of the critic per update.")
     num_minibatches: int = count(4, "Minibatches of the critic per epoch.")
     hidden_width: int = count(64, "Width of the hidden layers.")
     hidden_depth: int = count(2, "Number of hidden layers.", minimum=0)

@@ -175,5 +175,5 @@ def test_it_solves_pendulum_from_several_seeds():
         agent = APG(**settings).train(Pendulum(), key, num_steps).agent
         return evaluate(Pendulum(), agent.greedy, key, 100).episode_return.mean()
 
-    returns = eqx.filter_jit(eqx.filter_vmap(solve))(jr.split(jr.key(0), 4))
-    assert np.median(returns) > -200 and np.min(returns) > -300
+    returns = eqx.filter_jit(eqx.filter_vmap(solve))(jr.split(jr.key(0), 8))
+    assert np.median(returns) > -200 and np.sum(returns > -250) >= 7

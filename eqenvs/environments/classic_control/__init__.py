@@ -65,7 +65,7 @@ register(
             "entropy_coefficient": 0.0,
         },
         "apg": {
-            "num_steps": 200_000,
+            "num_steps": 300_000,
             "learning_rate": 5e-3,
             "reward_scale": 0.1,
             "discount": 0.95,
