@@ -85,7 +85,7 @@ from .wrappers import StickyAction as StickyAction
 
 
 if _TYPE_CHECKING:
-    from . import adapters as adapters, agents as agents
+    from . import adapters as adapters, agents as agents, sweeps as sweeps
 
 
 __version__ = "0.1.0"
@@ -93,6 +93,6 @@ __version__ = "0.1.0"
 
 def __getattr__(name: str) -> _Any:
     # What needs packages that the core does not is imported when it is first used.
-    if name in ("adapters", "agents"):
+    if name in ("adapters", "agents", "sweeps"):
         return _importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

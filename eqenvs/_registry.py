@@ -108,17 +108,20 @@ _LIBRARIES = {
 
 
 def is_foreign(id: str) -> bool:
-    """Whether an id is that of another library's environment, such as `"brax:ant"`."""
-    return id.partition(":")[0] in _LIBRARIES and ":" in id
+    """Whether an id has a known prefix, such as `"brax:ant"` or `"bsuite:catch/3"`."""
+    return id.partition(":")[0] in {**_LIBRARIES, "bsuite": None} and ":" in id
 
 
 def _foreign_spec(id: str) -> EnvironmentSpec:
     """What is known about another library's environment. Nothing is imported."""
     prefix, _, name = id.partition(":")
+    if prefix == "bsuite":
+        return _bsuite_spec(id, name)
     if prefix not in _LIBRARIES or not name:
         raise ValueError(
             f"there is no environment with the id {id!r}. Those of other libraries are "
-            f"called 'PREFIX:NAME', where PREFIX is one of {', '.join(_LIBRARIES)}."
+            f"called 'PREFIX:NAME', where PREFIX is one of {', '.join(_LIBRARIES)} or "
+            "bsuite."
         )
     module, library = _LIBRARIES[prefix]
 
@@ -129,6 +132,18 @@ def _foreign_spec(id: str) -> EnvironmentSpec:
 
     entry_point.__doc__ = f"{name} of {library}."
     return EnvironmentSpec(id=id, entry_point=entry_point, family=library)
+
+
+def _bsuite_spec(id: str, name: str) -> EnvironmentSpec:
+    """What is known about one of bsuite's settings."""
+    sweep = importlib.import_module(".sweeps.bsuite", __package__)
+    sweep.setting(name)
+
+    def entry_point(**parameters: Any) -> AbstractEnvironment:
+        return sweep.make(name, **parameters)
+
+    entry_point.__doc__ = f"The setting {name} of bsuite."
+    return EnvironmentSpec(id=id, entry_point=entry_point, family="bsuite")
 
 
 def register(
@@ -227,7 +242,8 @@ def make(id: str, **parameters: Any) -> AbstractEnvironment:
 
     - `id`: one of [`eqenvs.registered`][]`()`, such as `"CartPole-v1"`; or the name of
         an environment of another library after `brax:`, `envelope:`, `gymnasium:`,
-        `gymnax:`, `jumanji:`, `navix:`, `pgx:` or `playground:`.
+        `gymnax:`, `jumanji:`, `navix:`, `pgx:` or `playground:`; or one of bsuite's
+        settings, such as `"bsuite:cartpole_noise/3"`.
     - `**parameters`: the environment's parameters, as its class takes them; for one of
         another library, `max_steps` and what that library's own `make` takes.
 

@@ -3,7 +3,10 @@ import pathlib
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+
+import eqenvs
 
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -82,3 +85,35 @@ def test_planning(tmp_path):
         for line in result.stdout.splitlines()
     )
     assert planned > 50 > random
+
+
+def test_value_iteration():
+    """The values are those that Gymnasium's transition tables have."""
+    pytest.importorskip("gymnasium")
+    import gymnasium
+
+    sys.path.insert(0, str(ROOT / "examples"))
+    try:
+        import value_iteration
+    finally:
+        sys.path.pop(0)
+    for id, (parameters, states) in value_iteration.TASKS.items():
+        table = gymnasium.make(id, **parameters).unwrapped.P  # pyright: ignore
+        values, change = np.zeros(len(table)), 1.0
+        while change > 1e-6:
+            new = np.array(
+                [
+                    max(
+                        sum(
+                            probability * (reward + 0.99 * values[after] * (not ended))
+                            for probability, after, reward, ended in outcomes
+                        )
+                        for outcomes in table[state].values()
+                    )
+                    for state in sorted(table)
+                ]
+            )
+            values, change = new, np.max(np.abs(new - values))
+        env = eqenvs.make(id, **parameters)
+        ours, _ = value_iteration.optimal_values(env, states)
+        np.testing.assert_allclose(ours, values, rtol=1e-3, atol=1e-3)

@@ -24,6 +24,11 @@ from .evolution import (
 from .networks import Actor as Actor, ActorCritic as ActorCritic
 from .ppo import PPO as PPO, PPOLearner as PPOLearner
 from .pqn import PQN as PQN, PQNLearner as PQNLearner, QNetwork as QNetwork
+from .random_agent import (
+    RandomAgent as RandomAgent,
+    RandomLearner as RandomLearner,
+    RandomPolicy as RandomPolicy,
+)
 from .training import (
     resume as resume,
     train as train,

@@ -49,6 +49,7 @@ def _run() -> None:
 
     from ._arguments import gather_assignments
     from .bench import Bench
+    from .bsuite import Bsuite
     from .check import Check
     from .evaluate import Evaluate
     from .info import Info
@@ -60,7 +61,7 @@ def _run() -> None:
     if arguments[:1] == ["train"]:
         arguments = gather_assignments(arguments)
     tyro.cli(
-        List | Info | Check | Train | Evaluate | Play | Bench,  # pyright: ignore
+        List | Info | Check | Train | Evaluate | Play | Bench | Bsuite,  # pyright: ignore
         args=arguments,
         prog="eqenvs",
         description="Reinforcement-learning environments for JAX. "

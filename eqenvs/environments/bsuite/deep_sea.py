@@ -47,12 +47,20 @@ class DeepSeaState(AbstractState):
     time: Int32[Array, ""]
 
 
-class _Weather(NamedTuple):
+class Weather(NamedTuple):
     """The random outcomes of a step of the stochastic version: `wind` is uniform from
     0 to 1, `noise` is standard normal."""
 
     wind: Float[Array, ""]
     noise: Float[Array, ""]
+
+
+def draw_weather(key: Key[Array, ""]) -> Weather:
+    """Draws the random outcomes of a step."""
+    # Uniform in (-1, 1), so that the inverse error function is finite.
+    low = np.nextafter(np.asarray(-1, jnp.zeros(()).dtype), 0)
+    wind, noise = jr.uniform(key, (2,), minval=low, maxval=1)
+    return Weather(wind=(wind + 1) / 2, noise=math.sqrt(2) * erfinv(noise))
 
 
 class DeepSea(
@@ -173,11 +181,8 @@ class DeepSea(
         state = DeepSeaState(column=column, time=row + 1)
         return Transition(state, treasure + noise - cost, state.time == self.size)
 
-    def _draw(self, key: Key[Array, ""]) -> _Weather:
-        # Uniform in (-1, 1), so that the inverse error function is finite.
-        low = np.nextafter(np.asarray(-1, jnp.zeros(()).dtype), 0)
-        wind, noise = jr.uniform(key, (2,), minval=low, maxval=1)
-        return _Weather(wind=(wind + 1) / 2, noise=math.sqrt(2) * erfinv(noise))
+    def _draw(self, key: Key[Array, ""]) -> Weather:
+        return draw_weather(key)
 
     def observe(self, state: DeepSeaState) -> Float[Array, "size size"]:
         # One number for each cell: a long row of them is compared faster than a grid.

@@ -1,0 +1,110 @@
+"""`eqenvs bsuite`"""
+
+import contextlib
+import inspect
+import os
+import pathlib
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import tyro
+
+from ._algorithms import ALGORITHMS, find
+from ._arguments import Assignments, OptionalFolder
+from .train import parse
+
+
+Agent = Annotated[
+    str,
+    tyro.conf.arg(
+        metavar="NAME",
+        help=f"Which algorithm: {', '.join(ALGORITHMS)}, random, or one of your own, "
+        "as mymodule:MyAlgorithm.",
+    ),
+]
+Names = Annotated[
+    tuple[str, ...], tyro.conf.arg(metavar="NAME ...", help_behavior_hint="")
+]
+
+
+@dataclass
+class Bsuite:
+    """Measure an algorithm by bsuite's 23 experiments: 468 agents, seven abilities.
+
+    The same command goes on with a sweep that ended early.
+    """
+
+    agent: Agent = "a2c"
+    hyperparameters: Assignments = ()
+    """Hyperparameters of the algorithm, such as learning_rate=0.001."""
+    experiments: Names = ()
+    """Which experiments, such as catch deep_sea; by default all."""
+    skip: Names = ()
+    """Experiments to leave out, such as mnist mnist_noise mnist_scale, which need
+    files."""
+    quick: bool = False
+    """Play a tenth of the episodes, for a first impression."""
+    seed: int = 0
+    """Seed of the random numbers."""
+    output: OptionalFolder = None
+    """Folder for bsuite's CSV files, radar.png and report.md; by default one in runs
+    that is named after the agent and the seed."""
+
+    def run(self) -> None:
+        _use_all_cores()
+        from ..sweeps.bsuite import EXPERIMENTS, run
+
+        for name in (*self.experiments, *self.skip):
+            if name not in EXPERIMENTS:
+                raise ValueError(
+                    f"bsuite has no experiment {name!r}; it has "
+                    f"{', '.join(EXPERIMENTS)}."
+                )
+        chosen = self.experiments or EXPERIMENTS
+        sweep = run(
+            algorithm(self.agent, **parse(self.hyperparameters)),
+            self.output or self._folder(),
+            seed=self.seed,
+            experiments=[name for name in chosen if name not in self.skip],
+            quick=self.quick,
+            progress=True,
+        )
+        for name, score in (*sweep.scores.items(), *sweep.abilities.items()):
+            if name == next(iter(sweep.abilities)):
+                print()
+            print(f"{name.replace('_', ' '):20}  {score:.2f}")
+        print(f"\nThe radar and the report are in {sweep.folder}.")
+
+    def _folder(self) -> pathlib.Path:
+        suffix = "-quick" if self.quick else ""
+        name = self.agent.replace(":", "_")
+        return pathlib.Path("runs") / f"bsuite-{name}-seed{self.seed}{suffix}"
+
+
+# As bsuite's own agents: two layers of 64, one environment, short rollouts.
+_HYPERPARAMETERS: dict[str, dict[str, Any]] = {
+    "a2c": {"rollout_steps": 32, "learning_rate": 3e-3, "gae_lambda": 0.9},
+    "ppo": {"rollout_steps": 128, "num_minibatches": 4},
+    "pqn": {"rollout_steps": 32, "num_minibatches": 1, "hidden_width": 64},
+}
+
+
+def algorithm(name: str, **hyperparameters: Any) -> Any:
+    """An algorithm with one environment, and a network like that of bsuite's agents.
+
+    **Arguments:**
+
+    - `name`: its name, `"random"`, or where to import it from.
+    - `**hyperparameters`: hyperparameters that differ.
+    """
+    cls = find("eqenvs.agents:RandomAgent" if name == "random" else name)
+    ours = {"num_envs": 1} if "num_envs" in inspect.signature(cls).parameters else {}
+    return cls(**{**ours, **_HYPERPARAMETERS.get(name, {}), **hyperparameters})
+
+
+def _use_all_cores() -> None:
+    """One device for each core, over which the lanes are spread."""
+    import jax
+
+    with contextlib.suppress(RuntimeError, AttributeError):  # JAX has started already.
+        jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))

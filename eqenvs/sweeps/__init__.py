@@ -1,0 +1,3 @@
+"""Sweeps: many training runs that together measure an agent."""
+
+from . import bsuite as bsuite

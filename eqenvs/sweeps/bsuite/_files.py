@@ -1,0 +1,179 @@
+"""What a sweep leaves on disk: bsuite's own CSV files, a radar and a report."""
+
+import csv
+import io
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from ..._files import write_safely
+from ._counting import columns_of, whole_columns_of
+from ._scores import abilities, Columns, scores, TAGS
+from ._settings import Setting, setting, settings
+
+
+_PREFIX = "bsuite_id_-_"
+
+
+def path_of(folder: pathlib.Path, chosen: Setting) -> pathlib.Path:
+    """Where bsuite looks for the results of a setting."""
+    return folder / f"{_PREFIX}{chosen.experiment}-{chosen.index}.csv"
+
+
+def write_rows(
+    folder: pathlib.Path, chosen: Setting, rows: Float[np.ndarray, "rows columns"]
+) -> None:
+    """Writes the results of a setting as bsuite's logger does."""
+    columns = columns_of(chosen.experiment)
+    whole = whole_columns_of(chosen.experiment)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow(
+            # As short as they are exact: they were counted with this many digits.
+            str(int(x)) if name in whole else str(rows.dtype.type(x))
+            for name, x in zip(columns, row, strict=True)
+        )
+    write_safely(path_of(folder, chosen), text.getvalue().encode())
+
+
+def load(folder: str | os.PathLike[str]) -> dict[str, Columns]:
+    """Reads the CSV files of a sweep, by this library or by bsuite itself.
+
+    **Arguments:**
+
+    - `folder`: where they are.
+
+    **Returns:**
+
+    For each setting of which there is a file, in bsuite's order, its columns as arrays.
+
+    **Raises:**
+
+    `FileNotFoundError` if there are none; `ValueError` if one is damaged.
+    """
+    found = {}
+    for path in pathlib.Path(folder).glob(f"{_PREFIX}*.csv"):
+        experiment, _, index = path.stem.removeprefix(_PREFIX).rpartition("-")
+        id = setting(f"{experiment}/{index}").id
+        found[id] = _read(path)
+    if not found:
+        raise FileNotFoundError(f"there are no results of bsuite in {folder}.")
+    return {s.id: found[s.id] for s in settings() if s.id in found}
+
+
+def _read(path: pathlib.Path) -> Columns:
+    lines = list(csv.reader(path.read_text().splitlines()))
+    try:
+        values = np.array(lines[1:], float).reshape(-1, len(lines[0]))
+        columns = {name: values[:, i] for i, name in enumerate(lines[0])}
+        if values.size == 0 or "episode" not in columns:
+            raise ValueError("it has no rows with episodes")
+    except (ValueError, IndexError) as error:
+        raise ValueError(f"{path} is not a file of bsuite's: {error}.") from error
+    return columns
+
+
+def is_finished(folder: pathlib.Path, chosen: Setting, num_episodes: int) -> bool:
+    """Whether there is a whole file of a setting."""
+    path = path_of(folder, chosen)
+    return path.exists() and bool(_read(path)["episode"][-1] == num_episodes)
+
+
+def plot_radar(
+    path: str | os.PathLike[str], agents: Mapping[str, Mapping[str, float]]
+) -> None:
+    """Draws bsuite's radar: one axis for each of the seven abilities.
+
+    It takes `eqenvs[plot]`.
+
+    **Arguments:**
+
+    - `path`: the PNG file to write.
+    - `agents`: for each name in the legend, the abilities of an agent, as
+        [`eqenvs.sweeps.bsuite.abilities`][] returns them.
+
+    **Raises:**
+
+    `OSError` if `path` cannot be written.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            'the radar needs the package matplotlib: pip install "eqenvs[plot]"',
+            name=error.name,
+        ) from error
+    figure = Figure(figsize=(6.4, 5.6), layout="constrained")
+    axes: Any = figure.add_subplot(projection="polar")
+    angles = np.linspace(0, 2 * np.pi, len(TAGS), endpoint=False)
+    for name, values in agents.items():
+        # A little away from the center, so that an agent without any ability is seen.
+        radii = [max(np.nan_to_num(values[tag]), 0.02) for tag in TAGS]
+        closed = ([*angles, angles[0]], [*radii, radii[0]])
+        (line,) = axes.plot(*closed, linewidth=2, label=name)
+        axes.fill(*closed, color=line.get_color(), alpha=0.2)
+    labels = [
+        tag.replace("_", " ")
+        + ("\n(no results)" if all(np.isnan(a[tag]) for a in agents.values()) else "")
+        for tag in TAGS
+    ]
+    axes.set_xticks(angles, labels)
+    axes.set_yticks([0.25, 0.5, 0.75, 1], ["", "0.5", "", "1"])
+    axes.set_ylim(0, 1)
+    axes.set_rlabel_position(180 / len(TAGS))
+    axes.tick_params(pad=12)
+    axes.grid(alpha=0.4)
+    figure.legend(loc="outside lower center", frameon=False, ncols=3)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=150)
+    write_safely(pathlib.Path(path), buffer.getvalue())
+
+
+def write_report(
+    folder: pathlib.Path, name: str, run: Mapping[str, Any], notes: str
+) -> None:
+    """Writes the radar, and `report.md` with the scores beside it."""
+    results = load(folder)
+    by_experiment = scores(results)
+    by_tag = abilities(by_experiment)
+    plot_radar(folder / "radar.png", {name: by_tag})
+    tags = {s.experiment: s.tags for s in settings()}
+    counts: dict[str, int] = {}
+    for id in results:
+        experiment = setting(id).experiment
+        counts[experiment] = counts.get(experiment, 0) + 1
+    lines = [
+        f"# bsuite: {name}",
+        "",
+        "![Radar of the seven abilities](radar.png)",
+        "",
+        notes,
+        "",
+        "| ability | score |",
+        "| --- | --- |",
+        *(f"| {tag.replace('_', ' ')} | {_show(x)} |" for tag, x in by_tag.items()),
+        "",
+        "| experiment | score | settings | measures |",
+        "| --- | --- | --- | --- |",
+        *(
+            f"| {experiment} | {_show(score)} | {counts[experiment]} | "
+            f"{', '.join(tags[experiment]).replace('_', ' ')} |"
+            for experiment, score in by_experiment.items()
+        ),
+        "",
+        "| run | |",
+        "| --- | --- |",
+        *(f"| {key} | {value} |" for key, value in run.items()),
+        "",
+    ]
+    write_safely(folder / "report.md", "\n".join(lines).encode())
+
+
+def _show(score: float) -> str:
+    return "no results" if np.isnan(score) else f"{score:.3f}"
