@@ -20,23 +20,31 @@ NUM_KEYS = 200
 
 def grid_states(cls, rows, columns):
     """Every cell, in the order in which observations count them."""
-    row, column = jnp.divmod(jnp.arange(rows * columns, dtype=jnp.int32), columns)
-    return cls(row=row, column=column, time=jnp.zeros_like(row))
+
+    def state(number):
+        row, column = jnp.divmod(number, columns)
+        return cls(row=row, column=column, time=jnp.int32(0))
+
+    return jax.vmap(state)(jnp.arange(rows * columns, dtype=jnp.int32))
 
 
 def taxi_states():
-    number = jnp.arange(500, dtype=jnp.int32)
-    cell, passenger_and_destination = jnp.divmod(number, 20)
-    passenger, destination = jnp.divmod(passenger_and_destination, 4)
-    row, column = jnp.divmod(cell, 5)
-    return TaxiState(
-        row=row,
-        column=column,
-        passenger=passenger,
-        destination=destination,
-        is_fickle=jnp.zeros(500, bool),
-        time=jnp.zeros_like(row),
-    )
+    """Every state of a taxi, likewise."""
+
+    def state(number):
+        cell, rest = jnp.divmod(number, 20)
+        row, column = jnp.divmod(cell, 5)
+        passenger, destination = jnp.divmod(rest, 4)
+        return TaxiState(
+            row=row,
+            column=column,
+            passenger=passenger,
+            destination=destination,
+            is_fickle=jnp.array(False),
+            time=jnp.int32(0),
+        )
+
+    return jax.vmap(state)(jnp.arange(500, dtype=jnp.int32))
 
 
 def model(env, states):

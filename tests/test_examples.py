@@ -1,3 +1,4 @@
+import importlib
 import os
 import pathlib
 import subprocess
@@ -94,25 +95,21 @@ def test_value_iteration():
 
     sys.path.insert(0, str(ROOT / "examples"))
     try:
-        import value_iteration
+        value_iteration = importlib.import_module("value_iteration")
     finally:
         sys.path.pop(0)
     for id, (parameters, states) in value_iteration.TASKS.items():
         table = gymnasium.make(id, **parameters).unwrapped.P  # pyright: ignore
+        # Entries that a list of outcomes lacks have no probability.
+        entries = np.zeros((len(table), len(table[0]), 3, 4))
+        for state, actions in table.items():
+            for action, outcomes in actions.items():
+                entries[state, action, : len(outcomes)] = outcomes
+        probability, after, reward, ended = np.moveaxis(entries, -1, 0)
         values, change = np.zeros(len(table)), 1.0
         while change > 1e-6:
-            new = np.array(
-                [
-                    max(
-                        sum(
-                            probability * (reward + 0.99 * values[after] * (not ended))
-                            for probability, after, reward, ended in outcomes
-                        )
-                        for outcomes in table[state].values()
-                    )
-                    for state in sorted(table)
-                ]
-            )
+            later = 0.99 * values[after.astype(int)] * (1 - ended)
+            new = (probability * (reward + later)).sum(axis=2).max(axis=1)
             values, change = new, np.max(np.abs(new - values))
         env = eqenvs.make(id, **parameters)
         ours, _ = value_iteration.optimal_values(env, states)
