@@ -13,6 +13,7 @@ _texts: dict[str, tuple[str, str, str]] = {}
 
 GROUPS = {
     "tutorials": "Tutorials",
+    "walkthroughs": "Walk-throughs",
     "moving": "Moving here",
     "environments": "Environments",
     "api": "API reference",

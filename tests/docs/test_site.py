@@ -57,7 +57,7 @@ def test_a_page_for_language_models(site):
     text = (site / "llms.txt").read_text()
     assert "/environments/CartPole-v1/): CartPole-v1: Balance a pole" in text
     headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
-    assert headings[:2] == ["Tutorials", "Moving here"]
+    assert headings[:2] == ["Tutorials", "Walk-throughs"]
     assert text.index("First steps") < text.index("Many environments at once")
     assert "class Drift(" in (site / "llms-full.txt").read_text()
 
