@@ -208,8 +208,9 @@ def test_the_learning_rate_falls_to_zero():
         before, after = start.agent.actor.layers, end.agent.actor.layers
         return jnp.abs(after[0].weight - before[0].weight).max()
 
-    np.testing.assert_allclose(change(jnp.array(jnp.inf)), 1e-3, rtol=0.1)
-    np.testing.assert_allclose(change(jnp.array(2.0)), 0.5e-3, rtol=0.1)
+    whole = change(jnp.array(jnp.inf))
+    assert 0.5e-3 < whole < 1.01e-3
+    np.testing.assert_allclose(change(jnp.array(2.0)), whole / 2, rtol=0.01)
     np.testing.assert_allclose(change(jnp.array(1.0)), 0)
 
 
