@@ -1,6 +1,6 @@
 """What the whole of bsuite costs.
 
-    python -m benchmarks.bsuite --agent a2c
+    python -m benchmarks.bsuite_sweep --agent a2c
 
 Each program plays for some seconds. From its steps a second and from the most steps
 that its settings may take, the time of the whole sweep follows. How long the episodes
