@@ -72,8 +72,9 @@ class Network(eqx.Module):
         - `hidden_sizes`: the width and the number of the hidden layers.
         - `output_scale`: the scale of the last layer's weights.
         - `torso`: `"conv"` puts a convolution with 16 kernels of 3 by 3 before the
-            hidden layers, for images of shape (height, width, channels); `"mlp"` does
-            not; `"auto"` does for images of at least 3 by 3.
+            hidden layers, for images of shape (height, width, channels) and for stacks
+            of them, whose frames become channels; `"mlp"` does not; `"auto"` does for
+            images of at least 3 by 3.
         - `activation`: `"tanh"` or `"relu"`.
         - `layer_norm`: whether the convolution and the hidden layers are normalized
             before the activation.
@@ -85,7 +86,7 @@ class Network(eqx.Module):
         conv_key, *keys = jr.split(key, depth + 2)
         hidden_scale = math.sqrt(2)
         if _has_convolution(self.input_space, torso):
-            rows, columns, channels = self.input_space.shape  # pyright: ignore
+            rows, columns, channels = _image_shape(self.input_space)
             convolution = eqx.nn.Conv2d(channels, _CHANNELS, _KERNEL_SIZE, key=conv_key)
             self.convolution = orthogonal(convolution, hidden_scale, conv_key)
             inside = (rows - _KERNEL_SIZE + 1) * (columns - _KERNEL_SIZE + 1)
@@ -122,6 +123,8 @@ class Network(eqx.Module):
         if self.convolution is None:
             return flatten(self.input_space, observation)
         image = observation.astype(float)
+        if image.ndim == 4:  # The frames of a stack become channels.
+            image = jnp.moveaxis(image, 0, 2).reshape(_image_shape(self.input_space))
         if observation.dtype == jnp.uint8:
             image = image / 255
         features = self.convolution(jnp.moveaxis(image, -1, 0))
@@ -206,8 +209,9 @@ class ActorCritic(AbstractValue):
         - `action_space`: a `Discrete` or `MultiDiscrete` space, or a `Box` of floats.
         - `hidden_sizes`: the width and the number of the hidden layers.
         - `torso`: `"conv"` puts a small convolution before the hidden layers, for
-            images of shape (height, width, channels); `"mlp"` does not; `"auto"` does
-            for images of at least 3 by 3.
+            images of shape (height, width, channels) and for stacks of them, whose
+            frames become channels; `"mlp"` does not; `"auto"` does for images of at
+            least 3 by 3.
         - `activation`: `"tanh"` or `"relu"`.
         - `memory`: `"gru"` or `"lstm"` for a recurrent cell of that width, behind one
             layer (and the convolution) and before the hidden ones; or `"none"`.
@@ -482,12 +486,19 @@ def _zero_of(space: AbstractSpace) -> PyTree[Array]:
             return jnp.zeros(space.shape, space.dtype)  # pyright: ignore
 
 
+def _image_shape(space: Any) -> tuple[int, int, int]:
+    """The shape of an image, or of a stack of images as one."""
+    *frames, rows, columns, channels = space.shape
+    return rows, columns, math.prod(frames) * channels
+
+
 def _has_convolution(space: Any, torso: Torso) -> bool:
-    is_image = isinstance(space, Box) and len(space.shape) == 3
-    is_image = is_image and min(space.shape[:2]) >= _KERNEL_SIZE
+    is_image = isinstance(space, Box) and len(space.shape) in (3, 4)
+    is_image = is_image and min(_image_shape(space)[:2]) >= _KERNEL_SIZE
     if torso == "conv" and not is_image:
         raise ValueError(
-            "torso='conv' needs observations of shape (height, width, channels), of at "
-            f"least {_KERNEL_SIZE} by {_KERNEL_SIZE}; got {space!r}."
+            "torso='conv' needs observations of shape (height, width, channels), or a "
+            f"stack of such images, of at least {_KERNEL_SIZE} by {_KERNEL_SIZE}; got "
+            f"{space!r}."
         )
     return is_image and torso != "mlp"

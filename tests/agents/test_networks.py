@@ -128,6 +128,20 @@ def test_images_go_through_a_convolution(either_precision):
     np.testing.assert_allclose(features[0, :, 1:4, 1:4], features[1, :, 2:5, 3:6])
 
 
+def test_frames_of_a_stack_are_channels():
+    """As if they had been stacked along the last axis."""
+    stack = spaces.Box(0, 255, (2, 5, 4, 3), jnp.uint8)
+    image = spaces.Box(0, 255, (5, 4, 6), jnp.uint8)
+    agent, other = (
+        ActorCritic(space, spaces.Discrete(2), (8, 1), key=jr.key(0))
+        for space in (stack, image)
+    )
+    frames = stack.sample(jr.key(1))
+    merged = jnp.concatenate([frames[0], frames[1]], axis=-1)
+    assert agent.critic.convolution is not None
+    np.testing.assert_allclose(agent.critic(frames), other.critic(merged), rtol=1e-5)
+
+
 def test_bytes_of_an_image_are_scaled():
     space = spaces.Box(0, 255, (4, 4, 1), jnp.uint8)
     agent = ActorCritic(space, spaces.Discrete(2), (8, 1), key=jr.key(0))

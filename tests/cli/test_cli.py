@@ -339,7 +339,7 @@ def test_parameters_of_the_environment(tmp_path):
         "train", "CartPole-v1", *arguments, *values, cwd=tmp_path
     )
     assert status == 0, errors
-    assert "mean length 3.0" in output
+    assert "mean length 3.\n" in output
     status, again, _ = run(
         "evaluate", "runs/CartPole-v1-seed0", "--num-episodes", 2, cwd=tmp_path
     )
