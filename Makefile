@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 
-.PHONY: help demo test test-quick test-x64 test-trained test-browser test-interop test-versions lint format docs bench clean
+.PHONY: help demo test test-quick test-x64 test-trained test-site test-browser test-interop test-versions lint format docs bench clean
 
 help:  ## This list.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,7 +16,7 @@ demo: $(VENV)/.installed-cli  ## Random rollouts, then an agent that learns Cart
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.installed-dev  ## All tests, but for the next ones.
-	$(PYTEST) -m "not browser and not trained and not interop"
+	$(PYTEST) -m "not browser and not trained and not interop and not site"
 
 test-quick: $(VENV)/.installed-dev  ## The quick tests, in a few minutes.
 	$(PYTEST) -m quick
@@ -26,6 +26,9 @@ test-x64: $(VENV)/.installed-dev  ## The quick tests with 64-bit numbers.
 
 test-trained: $(VENV)/.installed-dev  ## Each algorithm solves a task, from several seeds.
 	$(PYTEST) -m trained
+
+test-site: $(VENV)/.installed-dev  ## The documentation builds; links, anchors, no other host.
+	$(BIN)/python -m pytest -m "site and not browser"
 
 test-browser: $(VENV)/.installed-dev  ## Pages in Chromium; skipped without it.
 	$(BIN)/python -m pytest -m browser -rs

@@ -18,7 +18,7 @@ import eqenvs
 ROOT = pathlib.Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.site
 
 
 @pytest.fixture(scope="module")

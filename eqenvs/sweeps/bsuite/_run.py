@@ -4,7 +4,7 @@ import json
 import os
 import pathlib
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -104,7 +104,7 @@ def run(
         folder,
         type(algorithm).__name__,
         {"seed": seed, **_described(algorithm)},
-        _notes(chosen, quick),
+        _notes(by_experiment, quick),
     )
     return Sweep(by_experiment, abilities(by_experiment), folder)
 
@@ -162,14 +162,14 @@ def _described(algorithm: Any) -> dict[str, Any]:
     return {k: v for k, v in to_config(algorithm).items() if k != "class"}
 
 
-def _notes(chosen: Sequence[str], quick: bool) -> str:
+def _notes(scored: Collection[str], quick: bool) -> str:
     notes = ["Every number is a score from 0 to 1, by the rules of bsuite 0.3.6."]
     if quick:
         notes.append(
             "**Quick:** every agent played a tenth of bsuite's episodes, so these are "
             "not bsuite's scores."
         )
-    missing = [name for name in EXPERIMENTS if name not in chosen]
+    missing = [name for name in EXPERIMENTS if name not in scored]
     if missing:
         notes.append(f"**Left out:** {', '.join(missing)}.")
     return "\n\n".join(notes)
