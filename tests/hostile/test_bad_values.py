@@ -94,6 +94,12 @@ def required(cls):
     if cls is eqenvs.wrappers.DrawnEnvironment:
         return {"sample": lambda key: CartPole(gravity=jr.uniform(key))}
     parameters = inspect.signature(cls).parameters
+    if cls is eqenvs.wrappers.RescaleAction:
+        return {"env": eqenvs.Pendulum()}
+    if cls is eqenvs.wrappers.DiscretizeAction:
+        return {"env": eqenvs.Pendulum(), "num_bins": 3}
+    if cls is eqenvs.wrappers.PixelObservation:
+        return {"env": CartPole(), "size": 8}
     return {
         name: good_value(field.parameter)
         for name, field in described_fields(cls).items()
@@ -110,6 +116,10 @@ def test_fields(cls):
         for value in bad_values(field.parameter):
             if value is None and parameters[name].default is None:
                 continue
+            is_bound = cls is eqenvs.wrappers.RescaleAction and name != "env"
+            is_number = isinstance(value, float | np.ndarray) and np.ndim(value) == 0
+            if is_bound and is_number and value == 1:
+                continue  # It takes one number for all.
             refuse(
                 lambda name=name, value=value: cls(**{**others, name: value}),
                 rf"{cls.__name__}\.{name}",

@@ -18,6 +18,12 @@ _NO_NUMBER = (
 )  # fmt: skip
 
 
+# What nothing takes for a number of things, or for several of them.
+_NO_COUNTS = (
+    None, 1.5, math.nan, math.inf, "nonsense", True, 1j, object(), int, {}, (), [[]],
+)  # fmt: skip
+
+
 def _below(number: float | int) -> list[Any]:
     return [number - 1, np.float64(number - 1), np.int32(number - 1)]
 
@@ -47,6 +53,8 @@ def bad_values(parameter: fields.AbstractParameter) -> list[Any]:
             return [None, 5, "CartPole-v1", int, [], np.zeros(3)]
         case "_Function":
             return [None, 5, "sin", [], np.zeros(3)]
+        case "_Counts" | "_Size":
+            return [*_NO_COUNTS, 0, -1, [0, 3], (3, -1), [2, 1.5], np.array([2.0, 3.0])]
     # A kind of field that one family has for itself.
     return [None, 5, 1.5, math.nan, "nonsense", True, 1j, object(), int, {}, (), [[]]]
 
