@@ -17,6 +17,7 @@ from jaxtyping import Array, Bool, Float, Int32, Key, PyTree
 from .._checks import without_weak_types
 from .._environment import AbstractEnvironment
 from ._algorithm import AbstractAlgorithm
+from ._descent import weights_of
 
 
 class Job(eqx.Module):
@@ -156,5 +157,5 @@ def run_updates(
 
 def _is_finite(agent: PyTree, metrics: dict[str, Array]) -> Bool[Array, ""]:
     losses = [x for name, x in metrics.items() if name not in ("return", "length")]
-    weights = jax.tree.leaves(eqx.filter(agent, eqx.is_inexact_array))
+    weights = jax.tree.leaves(weights_of(agent))
     return jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in weights + losses]))

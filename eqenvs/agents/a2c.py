@@ -28,6 +28,7 @@ from .._vector import VectorEnvironment
 from ..fields import choice, count, flag, real
 from ._algorithm import AbstractAlgorithm, AbstractLearner
 from ._critic import append, evaluate, flat
+from ._descent import current_step_size, descend, weights_of
 from ._returns import lambda_returns
 from .memory import Memory
 from .networks import Activation, ActorCritic, Torso
@@ -118,7 +119,7 @@ class A2C(AbstractAlgorithm[A2CLearner]):
         _, states = envs.reset(reset_key)
         return A2CLearner(
             agent=agent,
-            optimizer_state=_optimizer(self).init(_weights(agent)),
+            optimizer_state=_optimizer(self).init(weights_of(agent)),
             states=states,
             carry=agent.initial_carries(self.num_envs),
             episodes=EpisodeStatistics.start(self.num_envs),
@@ -262,20 +263,11 @@ def _improve(
         ),
         has_aux=True,
     )(weights)
-    # Optax needs implicit promotion, which a user may have forbidden.
-    with jax.numpy_dtype_promotion("standard"):
-        direction, optimizer_state = _optimizer(a2c).update(
-            gradient, learner.optimizer_state
-        )
-    step_size = a2c.learning_rate
-    if a2c.anneal_learning_rate:
-        step_size = step_size * learner.remaining()
-    weights = jax.tree.map(lambda w, d: w - step_size * d, weights, direction)
+    step_size = current_step_size(a2c, a2c.learning_rate, learner)
+    weights, optimizer_state = descend(
+        _optimizer(a2c), step_size, weights, gradient, learner.optimizer_state
+    )
     return eqx.combine(weights, rest), optimizer_state, losses
-
-
-def _weights(agent: ActorCritic) -> PyTree:
-    return eqx.filter(agent, eqx.is_inexact_array)
 
 
 def _optimizer(a2c: A2C) -> optax.GradientTransformation:

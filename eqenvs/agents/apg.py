@@ -31,7 +31,8 @@ from .._vector import VectorEnvironment
 from ..fields import choice, count, flag, real
 from ..spaces import Box
 from ._algorithm import AbstractAlgorithm, AbstractLearner
-from ._minibatches import random_order
+from ._descent import current_step_size, descend, weights_of
+from ._minibatches import check_minibatches, scan_minibatches
 from ._returns import lambda_returns
 from .networks import Activation, Actor, Network, Torso
 
@@ -114,11 +115,7 @@ class APG(AbstractAlgorithm[APGLearner]):
     )
 
     def __check_init__(self):
-        if self.steps_per_update % self.num_minibatches != 0:
-            raise ValueError(
-                "num_envs * rollout_steps must be a multiple of num_minibatches; got "
-                f"{self.num_envs} * {self.rollout_steps} and {self.num_minibatches}."
-            )
+        check_minibatches(self)
 
     @property
     def steps_per_update(self) -> int:
@@ -144,8 +141,8 @@ class APG(AbstractAlgorithm[APGLearner]):
         return APGLearner(
             agent=agent,
             critic=critic,
-            actor_optimizer_state=_optimizer(self).init(_weights(agent)),
-            critic_optimizer_state=_optimizer(self).init(_weights(critic)),
+            actor_optimizer_state=_optimizer(self).init(weights_of(agent)),
+            critic_optimizer_state=_optimizer(self).init(weights_of(critic)),
             states=states,
             episodes=EpisodeStatistics.start(self.num_envs),
             num_updates=jnp.array(0, jnp.int32),
@@ -348,15 +345,8 @@ def _improve_critic(
         )
         return carry, value_loss
 
-    def epoch(carry, key):
-        order = random_order(key, apg.steps_per_update)
-        minibatches = jax.tree.map(
-            lambda x: x[order].reshape(apg.num_minibatches, -1, *x.shape[1:]), batch
-        )
-        return jax.lax.scan(minibatch_step, carry, minibatches)
-
-    (weights, optimizer_state), losses = jax.lax.scan(
-        epoch, (weights, learner.critic_optimizer_state), jr.split(key, apg.num_epochs)
+    (weights, optimizer_state), losses = scan_minibatches(
+        apg, minibatch_step, (weights, learner.critic_optimizer_state), batch, key
     )
     return eqx.combine(weights, rest), optimizer_state, losses.mean()
 
@@ -370,18 +360,8 @@ def _descend(
     optimizer_state: PyTree,
 ) -> tuple[PyTree, PyTree]:
     """A step of Adam."""
-    step_size = learning_rate
-    if apg.anneal_learning_rate:
-        step_size = step_size * learner.remaining()
-    # Optax needs implicit promotion, which a user may have forbidden.
-    with jax.numpy_dtype_promotion("standard"):
-        direction, optimizer_state = _optimizer(apg).update(gradient, optimizer_state)
-    weights = jax.tree.map(lambda w, d: w - step_size * d, weights, direction)
-    return weights, optimizer_state
-
-
-def _weights(network: PyTree) -> PyTree:
-    return eqx.filter(network, eqx.is_inexact_array)
+    step_size = current_step_size(apg, learning_rate, learner)
+    return descend(_optimizer(apg), step_size, weights, gradient, optimizer_state)
 
 
 def _optimizer(apg: APG) -> optax.GradientTransformation:

@@ -33,7 +33,8 @@ from .._vector import VectorEnvironment
 from ..fields import choice, count, flag, real
 from ._algorithm import AbstractAlgorithm, AbstractLearner
 from ._critic import append, evaluate, flat
-from ._minibatches import random_order
+from ._descent import current_step_size, descend, weights_of
+from ._minibatches import check_minibatches, scan_minibatches
 from .memory import Memory
 from .networks import Activation, ActorCritic, Torso
 
@@ -108,11 +109,7 @@ class PPO(AbstractAlgorithm[PPOLearner]):
     )
 
     def __check_init__(self):
-        if self.steps_per_update % self.num_minibatches != 0:
-            raise ValueError(
-                "num_envs * rollout_steps must be a multiple of num_minibatches; got "
-                f"{self.num_envs} * {self.rollout_steps} and {self.num_minibatches}."
-            )
+        check_minibatches(self)
         if self.memory != "none" and self.num_envs % self.num_minibatches != 0:
             raise ValueError(
                 "with a memory, num_envs must be a multiple of num_minibatches; got "
@@ -138,7 +135,7 @@ class PPO(AbstractAlgorithm[PPOLearner]):
         _, states = envs.reset(reset_key)
         return PPOLearner(
             agent=agent,
-            optimizer_state=_optimizer(self).init(_weights(agent)),
+            optimizer_state=_optimizer(self).init(weights_of(agent)),
             states=states,
             carry=agent.initial_carries(self.num_envs),
             episodes=EpisodeStatistics.start(self.num_envs),
@@ -312,11 +309,8 @@ def _improve(
 ) -> tuple[ActorCritic, PyTree, dict[str, Float[Array, ""]]]:
     """Several epochs of minibatches on the collected steps."""
     batch = batch.of_steps_or_lanes()
-    count = ppo.steps_per_update if ppo.memory == "none" else ppo.num_envs
     weights, rest = eqx.partition(learner.agent, eqx.is_inexact_array)
-    step_size = ppo.learning_rate
-    if ppo.anneal_learning_rate:
-        step_size = step_size * learner.remaining()
+    step_size = current_step_size(ppo, ppo.learning_rate, learner)
 
     def minibatch_step(carry, minibatch):
         weights, optimizer_state = carry
@@ -324,23 +318,11 @@ def _improve(
             lambda weights: _loss(ppo, eqx.combine(weights, rest), minibatch),
             has_aux=True,
         )(weights)
-        # Optax needs implicit promotion, which a user may have forbidden.
-        with jax.numpy_dtype_promotion("standard"):
-            direction, optimizer_state = _optimizer(ppo).update(
-                gradient, optimizer_state
-            )
-        weights = jax.tree.map(lambda w, d: w - step_size * d, weights, direction)
-        return (weights, optimizer_state), losses
+        carry = descend(_optimizer(ppo), step_size, weights, gradient, optimizer_state)
+        return carry, losses
 
-    def epoch(carry, key):
-        order = random_order(key, count)
-        minibatches = jax.tree.map(
-            lambda x: x[order].reshape(ppo.num_minibatches, -1, *x.shape[1:]), batch
-        )
-        return jax.lax.scan(minibatch_step, carry, minibatches)
-
-    (weights, optimizer_state), losses = jax.lax.scan(
-        epoch, (weights, learner.optimizer_state), jr.split(key, ppo.num_epochs)
+    (weights, optimizer_state), losses = scan_minibatches(
+        ppo, minibatch_step, (weights, learner.optimizer_state), batch, key
     )
     return eqx.combine(weights, rest), optimizer_state, jax.tree.map(jnp.mean, losses)
 
@@ -386,10 +368,6 @@ def _explained_variance(
     is_known = variance > 0
     share = (target - value).var() / jnp.where(is_known, variance, 1.0)
     return jnp.where(is_known, 1 - share, 0.0)
-
-
-def _weights(agent: ActorCritic) -> PyTree:
-    return eqx.filter(agent, eqx.is_inexact_array)
 
 
 def _optimizer(ppo: PPO) -> optax.GradientTransformation:

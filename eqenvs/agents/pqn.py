@@ -32,7 +32,8 @@ from .._vector import VectorEnvironment
 from ..fields import choice, count, flag, real
 from ..spaces import AbstractSpace, Discrete
 from ._algorithm import AbstractAlgorithm, AbstractLearner
-from ._minibatches import random_order
+from ._descent import current_step_size, descend, weights_of
+from ._minibatches import check_minibatches, scan_minibatches
 from ._returns import lambda_returns
 from .networks import Activation, Network, Torso
 
@@ -185,11 +186,7 @@ class PQN(AbstractAlgorithm[PQNLearner]):
     )
 
     def __check_init__(self):
-        if self.steps_per_update % self.num_minibatches != 0:
-            raise ValueError(
-                "num_envs * rollout_steps must be a multiple of num_minibatches; got "
-                f"{self.num_envs} * {self.rollout_steps} and {self.num_minibatches}."
-            )
+        check_minibatches(self)
 
     @property
     def steps_per_update(self) -> int:
@@ -208,10 +205,9 @@ class PQN(AbstractAlgorithm[PQNLearner]):
             key=network_key,
         )
         _, states = envs.reset(reset_key)
-        weights = eqx.filter(agent, eqx.is_inexact_array)
         return PQNLearner(
             agent=agent,
-            optimizer_state=_optimizer(self).init(weights),
+            optimizer_state=_optimizer(self).init(weights_of(agent)),
             states=states,
             episodes=EpisodeStatistics.start(self.num_envs),
             num_updates=jnp.array(0, jnp.int32),
@@ -357,9 +353,7 @@ def _improve(
     """Several epochs of minibatches on what was collected."""
     batch = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), batch)
     weights, rest = eqx.partition(learner.agent, eqx.is_inexact_array)
-    step_size = pqn.learning_rate
-    if pqn.anneal_learning_rate:
-        step_size = step_size * learner.remaining()
+    step_size = current_step_size(pqn, pqn.learning_rate, learner)
 
     def minibatch_step(carry, minibatch):
         weights, optimizer_state = carry
@@ -367,23 +361,11 @@ def _improve(
             lambda weights: _loss(eqx.combine(weights, rest), minibatch),
             has_aux=True,
         )(weights)
-        # Optax needs implicit promotion, which a user may have forbidden.
-        with jax.numpy_dtype_promotion("standard"):
-            direction, optimizer_state = _optimizer(pqn).update(
-                gradient, optimizer_state
-            )
-        weights = jax.tree.map(lambda w, d: w - step_size * d, weights, direction)
-        return (weights, optimizer_state), losses
+        carry = descend(_optimizer(pqn), step_size, weights, gradient, optimizer_state)
+        return carry, losses
 
-    def epoch(carry, key):
-        order = random_order(key, pqn.steps_per_update)
-        minibatches = jax.tree.map(
-            lambda x: x[order].reshape(pqn.num_minibatches, -1, *x.shape[1:]), batch
-        )
-        return jax.lax.scan(minibatch_step, carry, minibatches)
-
-    (weights, optimizer_state), losses = jax.lax.scan(
-        epoch, (weights, learner.optimizer_state), jr.split(key, pqn.num_epochs)
+    (weights, optimizer_state), losses = scan_minibatches(
+        pqn, minibatch_step, (weights, learner.optimizer_state), batch, key
     )
     return eqx.combine(weights, rest), optimizer_state, jax.tree.map(jnp.mean, losses)
 
