@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 
-.PHONY: help demo test test-quick test-x64 test-trained test-site test-browser test-interop test-versions lint format docs bench clean
+.PHONY: help demo test test-quick test-optimized test-x64 test-trained test-site test-browser test-interop test-versions lint format docs bench clean
 
 help:  ## This list.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,10 @@ test: $(VENV)/.installed-dev  ## All tests, but for the next ones.
 
 test-quick: $(VENV)/.installed-dev  ## The quick tests, in a few minutes.
 	$(PYTEST) -m quick
+
+test-optimized: $(VENV)/.installed-dev  ## Exactness as users compile it, fully optimized.
+	XLA_FLAGS=--xla_cpu_multi_thread_eigen=false $(PYTEST) tests/environments tests/test_recorded.py \
+		tests/test_gymnax_departures.py tests/test_random.py tests/test_threefry.py
 
 test-x64: $(VENV)/.installed-dev  ## The quick tests with 64-bit numbers.
 	JAX_ENABLE_X64=1 $(PYTEST) -m quick

@@ -8,6 +8,17 @@ _cache = pathlib.Path(__file__).parent.parent / ".jax_cache"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_cache))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# Tests run each of many programs only a few times, so the compiler optimizes little:
+# that takes a third of the time. `make test-optimized` runs the tests of exactness
+# without these flags. AVX has no fused multiply-add: without it, a lane of a batch
+# still gives the bits that it gives alone. The last flag is for machines with few
+# cores, where the threads that share a matrix product may wait forever.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false "
+    "--xla_cpu_parallel_codegen_split_count=1 --xla_cpu_max_isa=AVX "
+    "--xla_cpu_multi_thread_eigen=false",
+)
 
 import jax  # noqa: E402
 import jax.experimental  # noqa: E402

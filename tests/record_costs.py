@@ -76,7 +76,12 @@ def program_costs(function: Callable[..., Any], *args: Any) -> dict[str, int]:
     """
     lowered = jax.jit(function).lower(*args)
     # What LLVM does comes after all that is counted, and takes longer than that.
-    compiled = lowered.compile({"xla_backend_optimization_level": "0"})
+    # The HLO is what users get, whatever the tests' flags are.
+    options = {
+        "xla_backend_optimization_level": "0",
+        "xla_cpu_use_fusion_emitters": True,
+    }
+    compiled = lowered.compile(options)
     analysis, text = compiled.cost_analysis(), compiled.as_text()
     if analysis is None or text is None:
         raise RuntimeError("JAX gives no account of what it compiled.")

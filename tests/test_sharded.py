@@ -29,7 +29,7 @@ keys = jax.device_put(jr.split(jr.key(0), 4), NamedSharding(mesh, split))
 
 def run(code):
     env = dict(os.environ, JAX_PLATFORMS="cpu")
-    env["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+    env["XLA_FLAGS"] += " --xla_force_host_platform_device_count=8"
     env["PYTHONPATH"] = os.getcwd()
     command = [sys.executable, "-c", HEAD + textwrap.dedent(code), os.getcwd()]
     result = subprocess.run(command, capture_output=True, text=True, env=env)

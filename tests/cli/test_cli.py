@@ -1,3 +1,5 @@
+import contextlib
+import io
 import json
 import os
 import pathlib
@@ -8,6 +10,7 @@ import tomllib
 import pytest
 
 import eqenvs
+from eqenvs.cli import main
 from eqenvs.cli._arguments import gather_assignments
 
 
@@ -29,6 +32,28 @@ def run(*arguments, cwd=None, code=None):
     return result.returncode, result.stdout, result.stderr
 
 
+def call(*arguments, cwd):
+    """The command in this process, which is quick: its exit status, output, errors."""
+    output, errors = io.StringIO(), io.StringIO()
+    status = 0
+    with (
+        contextlib.chdir(cwd),
+        contextlib.redirect_stdout(output),
+        contextlib.redirect_stderr(errors),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(sys, "argv", ["eqenvs", *map(str, arguments)])
+        patch.setenv("COLUMNS", "200")
+        try:
+            main()
+        except SystemExit as end:
+            status = end.code or 0
+    if isinstance(status, str):  # As Python does with a message.
+        print(status, file=errors)
+        status = 1
+    return status, output.getvalue(), errors.getvalue()
+
+
 def test_list():
     status, output, _ = run("list")
     assert status == 0
@@ -37,7 +62,7 @@ def test_list():
 
 
 def test_info_of_an_algorithm():
-    status, output, _ = run("info", "pqn")
+    status, output, _ = call("info", "pqn", cwd=".")
     assert status == 0 and output.startswith("pqn: The parallelized Q-network")
     assert "q_lambda = 0.65" in output and "0 trusts the action values" in output
 
@@ -52,7 +77,7 @@ def test_assignments_are_gathered():
 
 
 def test_info():
-    status, output, _ = run("info", "CartPole-v1")
+    status, output, _ = call("info", "CartPole-v1", cwd=".")
     assert status == 0
     assert "Observation: four numbers." in output and "gravity = 9.8 [m/s²]" in output
     assert (
@@ -256,7 +281,7 @@ def test_an_algorithm_of_the_user(tmp_path):
 )
 def test_mistakes(arguments, message, tmp_path):
     (tmp_path / "file").write_text("")
-    status, output, errors = run(*arguments, cwd=tmp_path)
+    status, output, errors = call(*arguments, cwd=tmp_path)
     assert (status, output) == (1, "")
     [line] = errors.splitlines()
     assert message in line and line.startswith("eqenvs: ")
@@ -267,7 +292,7 @@ def test_mistakes(arguments, message, tmp_path):
     "arguments", [(), ("play",), ("train",), ("train", "CartPole-v1", "--seed", "x")]
 )
 def test_mistakes_of_usage(arguments, tmp_path):
-    status, output, errors = run(*arguments, cwd=tmp_path)
+    status, output, errors = call(*arguments, cwd=tmp_path)
     assert (status, output) == (2, "")
     assert "eqenvs" in errors and "Traceback" not in errors
 

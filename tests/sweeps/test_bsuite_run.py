@@ -178,10 +178,8 @@ run(RandomAgent(), sys.argv[1], seed=3, experiments=["discounting_chain"], quick
 
 
 def test_two_devices_give_the_same(sweep, tmp_path):
-    environment = {
-        **os.environ,
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
-    }
+    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=2"
+    environment = {**os.environ, "XLA_FLAGS": flags}
     subprocess.run(
         [sys.executable, "-c", _TWO_DEVICES, str(tmp_path / "run")],
         env=environment,
