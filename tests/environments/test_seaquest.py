@@ -438,7 +438,7 @@ def step_once(env, key, state, action):
 
 
 @pytest.mark.slow
-@settings(max_examples=1500)
+@settings(max_examples=500)
 @given(situation=situations(), action=st.sampled_from(ACTIONS), seed=st.integers(0, 99))
 def test_single_steps_from_rare_states(situation, action, seed):
     game, state = set_up(*situation)
