@@ -1,7 +1,7 @@
 """Adapters: use environments of eqenvs in other libraries, and theirs here.
 
-Each library is imported when its adapter is first used, and not before. Environments of
-other libraries also have names: `eqenvs.make("brax:ant")`.
+A library is imported only when its adapter is first used. Environments of other
+libraries also have names: `eqenvs.make("brax:ant")`.
 """
 
 import importlib
@@ -45,7 +45,7 @@ _ADAPTERS = {
     "to_gymnax": "gymnax",
     "to_stoa": "stoa",
 }
-# The extras that bring the libraries, where they are called otherwise than the module.
+# The extras that install the libraries, where their names differ from the module's.
 _EXTRAS = {"dm_env": "dm-env"}
 
 __all__ = sorted(_ADAPTERS)  # pyright: ignore[reportUnsupportedDunderAll]

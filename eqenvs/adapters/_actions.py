@@ -1,5 +1,4 @@
-"""Actions as vectors of real numbers, for libraries whose agents choose nothing
-else."""
+"""Actions as vectors of real numbers, for libraries whose agents choose only those."""
 
 import math
 from typing import Any
@@ -14,7 +13,7 @@ from ..spaces import AbstractSpace, Box, Discrete
 
 
 def num_numbers(space: AbstractSpace, who: str) -> int:
-    """The number of numbers that encode an action.
+    """The length of the vector that encodes an action.
 
     **Raises:**
 
@@ -27,9 +26,9 @@ def num_numbers(space: AbstractSpace, who: str) -> int:
             return math.prod(space.shape)
         case _:
             raise TypeError(
-                f"{who} takes environments whose actions are `Discrete` or a bounded "
-                f"`Box` of real numbers; got {space!r}. (`eqenvs.wrappers` has "
-                "`FlattenAction`, among others.)"
+                f"{who} takes environments with a `Discrete` action space or a bounded "
+                f"`Box` of real numbers; got {space!r}. A wrapper such as "
+                "`eqenvs.wrappers.FlattenAction` may help."
             )
 
 
@@ -41,8 +40,8 @@ def _is_bounded(space: Box) -> bool:
 
 
 def from_numbers(space: Any, numbers: Float[Array, " size"]) -> Array:
-    """Turns numbers from -1 to 1 into an action: the index of the largest, or a linear
-    map to the range between the bounds, exact at both ends."""
+    """Turns numbers from -1 to 1 into an action: the index of the largest, or a point
+    between the bounds, by a linear map that is exact at both ends."""
     if isinstance(space, Discrete):
         return jnp.argmax(numbers).astype(space.dtype)
     numbers = numbers.reshape(space.shape).astype(space.dtype)

@@ -1,9 +1,9 @@
-"""Environments of other JAX libraries: what all of their adapters have in common.
+"""What the adapters for environments of other JAX libraries have in common.
 
-A state keeps what the other library calls its state, beside the observation that came
-with it. The other library's code runs with JAX's usual promotion of dtypes and ranks,
-and with the precision in which its environment was made: its constants are of that
-precision, and many libraries know only one.
+A state holds the other library's state and the observation that came with it. The other
+library's code runs with JAX's default promotion of dtypes and ranks, and in the
+precision in which its environment was made: its constants have that precision, and many
+libraries support only one.
 """
 
 import abc
@@ -31,12 +31,12 @@ NO_LIMIT = 2**31 - 1
 
 @contextlib.contextmanager
 def needs(who: str, extra: str) -> Iterator[None]:
-    """Says what to install where an import in the block fails.
+    """Says what to install if an import in the block fails.
 
     **Arguments:**
 
-    - `who`: what needs the package: `"eqenvs.adapters.to_brax"`.
-    - `extra`: the extra of eqenvs that brings it.
+    - `who`: what needs the package, such as `"eqenvs.adapters.to_brax"`.
+    - `extra`: the extra of eqenvs that installs it.
     """
     try:
         yield
@@ -64,8 +64,8 @@ def library(module: str, who: str, extra: str) -> Any:
 class Original:
     """An environment of another library, and its spaces.
 
-    Two of them are equal if they were made by the same name and parameters, or are the
-    same object.
+    Two are equal if they were made from the same name and parameters, or are the same
+    object.
     """
 
     def __init__(
@@ -77,8 +77,9 @@ class Original:
         """**Arguments:**
 
         - `env`: the environment.
-        - `look`: a function from it to the action space and the observation space.
-        - `made`: the name and the parameters that [`eqenvs.make`][] made it from.
+        - `look`: a function from the environment to its action space and observation
+            space.
+        - `made`: the name and parameters that [`eqenvs.make`][] made it from.
         """
         self.env = env
         self.made = made
@@ -99,20 +100,20 @@ class Original:
         return repr(self.made[0]) if self.made else repr(self.env)
 
     def rules(self) -> contextlib.AbstractContextManager[None]:
-        """The block runs as the other library expects it."""
+        """Runs the block as the other library expects."""
         return rules(self.x64)
 
 
 @contextlib.contextmanager
 def rules(x64: bool) -> Iterator[None]:
-    """The block runs with the usual promotion, and with numbers of 64 or 32 bits."""
+    """Runs the block with JAX's default promotion, in 64 or in 32 bits."""
     with usual_promotion(), jax.enable_x64(x64):
         yield
 
 
 @contextlib.contextmanager
 def usual_promotion() -> Iterator[None]:
-    """The block runs with JAX's default promotion of dtypes and ranks."""
+    """Runs the block with JAX's default promotion of dtypes and ranks."""
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         yield
 
@@ -127,7 +128,7 @@ class _OriginalParameter(AbstractParameter):
 
     @property
     def allowed(self) -> str:
-        return "what the adapter's function makes of an environment"
+        return "an environment as the adapter's function wraps it"
 
     def __call__(self, value: Any) -> Original:
         if not isinstance(value, Original):
@@ -137,7 +138,7 @@ class _OriginalParameter(AbstractParameter):
 
 def original() -> Any:
     """The field `original` of an adapted environment."""
-    return _OriginalParameter("The environment that is adapted.").field()
+    return _OriginalParameter("The adapted environment.").field()
 
 
 class ForeignState(AbstractState):
@@ -155,7 +156,7 @@ class ForeignState(AbstractState):
 
 
 class Outcome(NamedTuple):
-    """What a step of the original gave."""
+    """The result of a step of the original."""
 
     inner: PyTree[Any]
     observation: PyTree[Any]
@@ -170,7 +171,7 @@ class AbstractForeignEnvironment(
 ):
     """An environment of another JAX library.
 
-    A subclass says how the original is started and stepped.
+    A subclass defines how the original is started and stepped.
     """
 
     original: AbstractVar[Original]
@@ -238,10 +239,8 @@ class AbstractForeignEnvironment(
 
 
 def raw_key(key: Key[Array, ""]) -> UInt32[Array, " words"]:
-    """A key as other libraries expect it: the words of one of JAX's default kind.
-
-    Those of `key` itself, if it is of that kind.
-    """
+    """A key as other libraries expect it: the words of a key of JAX's default kind, or
+    those of `key` itself if it is of that kind."""
     default = jax.eval_shape(lambda: jr.key(0))
     # The loop has its own variant of JAX's keys, with the same numbers.
     if key.dtype in (default.dtype, jax.eval_shape(write_out, default).dtype):
@@ -261,7 +260,7 @@ def as_arrays(tree: PyTree[Any]) -> PyTree[Array]:
 
 
 def like(tree: PyTree[Any], like: PyTree[Any]) -> PyTree[Array]:
-    """Arrays with the dtypes of other ones."""
+    """Arrays with the dtypes of others."""
     return jax.tree.map(lambda y, x: jnp.asarray(x).astype(y.dtype), like, tree)
 
 
@@ -308,33 +307,33 @@ def unbounded_box(shape: tuple[int, ...], dtype: Any) -> Box:
 
 
 def check_single(reward: Any, advice: str) -> None:
-    """Raises if a reward is that of several environments or agents.
+    """Raises an error if a reward is that of several environments or agents.
 
     **Arguments:**
 
     - `reward`: a reward of the original, or its shape and dtype.
-    - `advice`: what to do.
+    - `advice`: what the user can do about it.
     """
     if np.shape(reward) != ():
         raise ValueError(
-            f"the rewards of env have the shape {np.shape(reward)}, not (). {advice}"
+            f"the rewards of env must have shape (); got {np.shape(reward)}. {advice}"
         )
 
 
 def limit_of(given: Any, own: Any) -> Any:
-    """A time limit: the one given, else the original's own, else none."""
+    """A time limit: the given one, or else the original's, or else none."""
     if given is not None:
         return given
     return NO_LIMIT if own is None else int(own)
 
 
 def look_at_brax(env: Any, action_size: int) -> tuple[AbstractSpace, AbstractSpace]:
-    """The spaces of an environment of Brax or of MuJoCo Playground."""
+    """The spaces of an environment of Brax or MuJoCo Playground."""
     state = eqx.filter_eval_shape(lambda key: as_arrays(env.reset(key)), seedless_key())
-    check_single(state.reward, "Adapt it before it is batched.")
+    check_single(state.reward, "Adapt the environment before batching it.")
     if isinstance(state.info, Mapping) and "first_obs" in state.info:
         raise ValueError(
-            "env resets by itself, which environments of eqenvs do too. Adapt it "
+            "env resets automatically, as environments of eqenvs do anyway. Adapt it "
             "without Brax's `AutoResetWrapper`."
         )
     action_space = Box(-1, 1, (action_size,), jnp.float32)

@@ -1,10 +1,10 @@
-"""Gymnasium's environments on the host, brought to whatever state a program is in.
+"""Gymnasium environments on the host, brought to any state that a program asks for.
 
-An environment of Gymnasium is a Python object that changes. A state of eqenvs is a
-value that can be kept, and stepped from twice. So a state here is a seed and a digest
-of the actions since the reset; the host knows which object is in that state, and where
-none is any more, resets one with the seed and takes the actions again. What a call
-returns depends on its arguments alone, which is what `jax.pure_callback` asks for.
+An environment of Gymnasium is a mutable Python object. A state of eqenvs is a value
+that can be kept and stepped from twice. Here, a state is a seed and a digest of the
+actions since the reset. The host knows which object is in that state; if none is, it
+resets one with the seed and repeats the actions. The result of a call depends only on
+its arguments, as `jax.pure_callback` requires.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ ROOT = np.zeros(2, np.uint32)
 
 
 class _Node(NamedTuple):
-    """A state that was reached: by which actions, and with what reward."""
+    """A state that was reached: the actions that led there, and the last reward."""
 
     episode: "_Episode"
     depth: int
@@ -31,7 +31,7 @@ class _Node(NamedTuple):
 
 
 class _Episode:
-    """A seed, actions, and perhaps an object that has taken the first of them."""
+    """A seed, actions, and possibly an object that has taken the first of them."""
 
     def __init__(self, seed: int, actions: list[Any]):
         self.seed = seed
@@ -57,7 +57,7 @@ class Host:
         self._from_observation = from_observation
         self._memory = memory
         self._nodes: dict[bytes, _Node] = {}
-        # Those used last stand last.
+        # In order of last use.
         self._episodes: OrderedDict[int, _Episode] = OrderedDict()
         self._idle: list[Any] = []
         self._num_objects = 0
@@ -65,11 +65,11 @@ class Host:
         self._lock = threading.Lock()
 
     def take_back(self, env: Any) -> None:
-        """Takes an object that nobody uses."""
+        """Takes an unused object."""
         self._idle.append(env)
         self._num_objects += 1
 
-    # What the compiled program calls, for any number of lanes.
+    # Called by the compiled program, for any number of lanes.
 
     def observe(self, seeds: Any, histories: Any) -> Any:
         """The observations of states."""
@@ -124,7 +124,7 @@ class Host:
 
     def _advance(self, key: bytes, node: _Node, new_key: bytes, action: Any) -> _Node:
         if node.terminated or node.truncated:
-            # Nothing comes after the end of an episode.
+            # No steps follow the end of an episode.
             new = node._replace(reward=0.0)
             node.episode.keys.append(new_key)
         else:
@@ -152,8 +152,8 @@ class Host:
             if history.any():
                 raise ValueError(
                     "this state of a Gymnasium environment is no longer known: "
-                    f"{len(self._nodes)} others came after it, or it is of another "
-                    "process. `from_gymnasium(..., memory=...)` says how many are kept."
+                    f"{len(self._nodes)} others followed it, or it belongs to another "
+                    "process. `from_gymnasium(..., memory=...)` sets how many are kept."
                 )
             episode = _Episode(seed, [])
             episode.keys.append(key)
@@ -184,7 +184,7 @@ class Host:
         return self._branch(key, node)
 
     def _branch(self, key: bytes, node: _Node) -> _Episode:
-        """An episode of its own for a state from which another one has gone on."""
+        """A separate episode for a state that another episode has already left."""
         episode = _Episode(node.episode.seed, node.episode.actions[: node.depth])
         episode.keys.append(key)
         self._nodes[key] = node._replace(episode=episode)

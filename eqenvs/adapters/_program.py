@@ -1,7 +1,7 @@
 """Compiled functions for adapters whose other side is Python and NumPy.
 
-A program takes and returns the words of a key and the leaves of a state: a call with a
-few plain arrays takes half the time of one with a typed key and modules.
+A program takes and returns the words of a key and the leaves of a state. A call with a
+few plain arrays takes half the time of a call with a typed key and modules.
 """
 
 import functools as ft
@@ -22,7 +22,7 @@ from ..random._pcg3d import IMPLEMENTATION
 
 
 class Program:
-    """The compiled functions of an environment, shared by all of its structure."""
+    """The compiled functions of an environment, shared by all of the same structure."""
 
     def __init__(self, loop: AbstractEnvironment | VectorEnvironment):
         self._leaves, self._structure = jtu.tree_flatten(loop)
@@ -34,8 +34,8 @@ class Program:
 
         **Arguments:**
 
-        - `function`: `function(loop, key, state, ...) -> (state, ...)`; it stands at
-            the top level of a module.
+        - `function`: `function(loop, key, state, ...) -> (state, ...)`, defined at the
+            top level of a module.
 
         **Returns:**
 
@@ -51,7 +51,7 @@ class Program:
         return jtu.tree_unflatten(self._state_structure, leaves)
 
     def no_state(self) -> list[Array]:
-        """Leaves of the right shapes that mean nothing."""
+        """Placeholder leaves of the right shapes."""
         return [jnp.zeros(x.shape, x.dtype) for x in self._state_leaves]
 
 
@@ -84,6 +84,6 @@ def advance_one(env: AbstractEnvironment, key: Any, state: Any, action: Any) -> 
     """One step of one environment: `(state, observation, numbers, info)`, where the
     numbers are the reward, `terminated` and `truncated`."""
     step = env.advance(key, state, action)
-    # One array is fetched sooner than three.
+    # Fetching one array is faster than fetching three.
     flags = (x.astype(float) for x in (step.terminated, step.truncated))
     return step.state, step.observation, jnp.stack([step.reward, *flags]), step.info

@@ -1,4 +1,4 @@
-"""The class behind `to_brax`, in a module of its own because it needs Brax."""
+"""The class behind `to_brax`, in a separate module because it needs Brax."""
 
 import importlib
 from typing import Any
@@ -15,7 +15,7 @@ brax: Any = importlib.import_module("brax.envs.base")
 
 
 class BraxEnvironment(brax.Env):
-    """What [`eqenvs.adapters.to_brax`][] returns."""
+    """The environment that [`eqenvs.adapters.to_brax`][] returns."""
 
     def __init__(self, env: AbstractEnvironment):
         if not isinstance(env, AbstractEnvironment):
@@ -60,10 +60,10 @@ class BraxEnvironment(brax.Env):
 
     @property
     def action_size(self) -> int:
-        """The size of the vector that an agent chooses."""
+        """The size of an action vector."""
         return self._action_size
 
     @property
     def backend(self) -> str:
-        """The name of the physics backend: there is none of Brax's."""
+        """The name of the physics backend, which is not one of Brax's."""
         return "eqenvs"

@@ -1,4 +1,4 @@
-"""The class behind `to_evojax`, in a module of its own because it needs EvoJAX."""
+"""The class behind `to_evojax`, in a separate module because it needs EvoJAX."""
 
 import importlib
 from typing import Any
@@ -30,7 +30,7 @@ class EvoJaxState(evojax.TaskState):
 
 
 class EvoJaxTask(evojax.VectorizedTask):
-    """What [`eqenvs.adapters.to_evojax`][] returns."""
+    """The task that [`eqenvs.adapters.to_evojax`][] returns."""
 
     def __init__(self, env: AbstractEnvironment, max_steps: int | None, test: bool):
         if not isinstance(env, AbstractEnvironment):
@@ -64,5 +64,5 @@ class EvoJaxTask(evojax.VectorizedTask):
         return self._reset(key)
 
     def step(self, state: EvoJaxState, action: Any) -> Any:
-        """Steps every lane: `(state, reward, done)`. Lanes that are done start over."""
+        """Steps every lane: `(state, reward, done)`. Lanes that are done are reset."""
         return self._step(state, action)

@@ -1,4 +1,4 @@
-"""The class behind `to_stoa`, in a module of its own because it needs Stoa."""
+"""The class behind `to_stoa`, in a separate module because it needs Stoa."""
 
 import importlib
 from typing import Any
@@ -17,7 +17,7 @@ base: Any = importlib.import_module("stoa.env_adapters.base")
 
 
 class StoaEnvironment(stoa.Environment):
-    """What [`eqenvs.adapters.to_stoa`][] returns."""
+    """The environment that [`eqenvs.adapters.to_stoa`][] returns."""
 
     def __init__(self, env: AbstractEnvironment):
         if not isinstance(env, AbstractEnvironment):
@@ -63,7 +63,7 @@ class StoaEnvironment(stoa.Environment):
         ), timestep
 
     def _extras(self, env_params: Any, state: Any) -> Any:
-        """Information of the structure that every step gives, all zeros."""
+        """An `info` of the structure that every step returns, with zeros."""
         env = self._env(env_params)
 
         def info(key: Any) -> Any:
@@ -73,19 +73,19 @@ class StoaEnvironment(stoa.Environment):
         return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), struct)
 
     def observation_space(self, env_params: Any = None) -> Any:
-        """The space of observations."""
+        """The observation space."""
         return to_stoa_space(self._env(env_params).observation_space)
 
     def action_space(self, env_params: Any = None) -> Any:
-        """The space of actions."""
+        """The action space."""
         return to_stoa_space(self._env(env_params).action_space)
 
     def state_space(self, env_params: Any = None) -> Any:
-        """States of eqenvs have no space."""
+        """Not available: states of eqenvs have no space."""
         raise NotImplementedError("States of eqenvs have no space.")
 
     def render(self, state: Any, env_params: Any = None) -> Any:
-        """The picture of a state, as an array of RGB pixels."""
+        """The picture of a state as an array of RGB pixels."""
         return self._env(env_params).render(state.base_env_state)
 
 
@@ -107,4 +107,4 @@ def to_stoa_space(space: AbstractSpace) -> Any:
                 {name: to_stoa_space(x) for name, x in space.spaces.items()}
             )
         case _:
-            raise TypeError(f"Stoa has no space like {space!r}.")
+            raise TypeError(f"Stoa has no counterpart of the space {space!r}.")

@@ -1,7 +1,8 @@
-"""Brax: an environment as a `brax.envs.Env`, and Brax's own environments here.
+"""Brax: an environment as a `brax.envs.Env`, and Brax's environments in eqenvs.
 
-Written for Brax 0.14 (https://github.com/google/brax). An environment of Brax has no
-time limit: `brax.envs.training.wrap` and its agents take one, `episode_length`.
+Written for Brax 0.14 (https://github.com/google/brax). Environments of Brax have no
+time limit. Instead, `brax.envs.training.wrap` and Brax's agents take an
+`episode_length`.
 """
 
 from typing import Any
@@ -30,17 +31,17 @@ def to_brax(env: AbstractEnvironment) -> Any:
     train, inference, metrics = ppo.train(to_brax(Pendulum()), 100_000, 200)
     ```
 
-    Brax's agents choose numbers from -1 to 1. These are mapped to the range of a
-    bounded `Box`, as in Brax's own environments; for a `Discrete` space, the index of
-    the largest number is the action. Observations are flattened into a vector.
+    Brax's agents choose numbers from -1 to 1. For a bounded `Box`, these are mapped to
+    its range, as in Brax's own environments. For a `Discrete` space, the index of the
+    largest number is the action. Observations are flattened into a vector.
 
     `state.done` says whether the episode has terminated. The time limit is Brax's
-    `episode_length`; that of `env` is in `state.info["truncation"]`, which Brax's own
-    wrapper overwrites.
+    `episode_length`. Whether `env` was truncated is in `state.info["truncation"]`,
+    which Brax's own wrapper overwrites.
 
     **Arguments:**
 
-    - `env`: an environment, whose actions are a bounded `Box` or `Discrete`.
+    - `env`: an environment with a bounded `Box` or a `Discrete` action space.
 
     **Returns:**
 
@@ -56,7 +57,7 @@ def to_brax(env: AbstractEnvironment) -> Any:
 
 
 class FromBrax(AbstractForeignEnvironment):
-    """What [`eqenvs.adapters.from_brax`][] returns: an environment of Brax.
+    """An environment of Brax, which [`eqenvs.adapters.from_brax`][] returns.
 
     **Observation, action, reward, start and end:** those of the original.
 
@@ -79,7 +80,7 @@ class FromBrax(AbstractForeignEnvironment):
         state = env.step(inner, action)
         truncated = state.info.get("truncation", jnp.asarray(False)).astype(bool)
         is_done = state.done.astype(bool)
-        # With Brax's `EpisodeWrapper`, `done` means both ends of an episode.
+        # With Brax's `EpisodeWrapper`, `done` stands for both ends of an episode.
         terminated = is_done & ~truncated
         return Outcome(
             state, state.obs, state.reward, terminated, truncated, dict(state.metrics)
@@ -93,13 +94,12 @@ def from_brax(env: Any, *, max_steps: ArrayLike | None = None) -> FromBrax:
     env = from_brax(brax.envs.get_environment("ant"))  # or eqenvs.make("brax:ant")
     ```
 
-    Whatever the original draws during an episode follows from the key it was reset
-    with.
+    All random numbers of an episode follow from the key of its reset.
 
     **Arguments:**
 
     - `env`: a `brax.envs.Env`, not batched and without automatic reset.
-    - `max_steps`: the time limit; by default 1000, which is Brax's.
+    - `max_steps`: the time limit; by default 1000, as in Brax.
 
     **Returns:**
 

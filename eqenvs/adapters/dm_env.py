@@ -1,7 +1,7 @@
 """dm_env: an environment as a `dm_env.Environment`.
 
-Written for dm_env 1.6 (https://github.com/google-deepmind/dm_env). An episode that is
-truncated ends with a discount of 1, one that terminates with a discount of 0.
+Written for dm_env 1.6 (https://github.com/google-deepmind/dm_env). Truncated episodes
+end with a discount of 1, terminated ones with a discount of 0.
 """
 
 from typing import Any
@@ -36,7 +36,7 @@ def to_dm_env(env: AbstractEnvironment, seed: int = 0) -> "DmEnvironment":
 
     **Raises:**
 
-    `TypeError` if `env` is not an environment, or dm_env has no specification like one
+    `TypeError` if `env` is not an environment, or dm_env has no specification for one
     of its spaces.
     """
     if not isinstance(env, AbstractEnvironment):
@@ -45,7 +45,7 @@ def to_dm_env(env: AbstractEnvironment, seed: int = 0) -> "DmEnvironment":
 
 
 class DmEnvironment(dm_env.Environment):
-    """What [`eqenvs.adapters.to_dm_env`][] returns."""
+    """The environment that [`eqenvs.adapters.to_dm_env`][] returns."""
 
     def __init__(self, env: AbstractEnvironment, seed: int = 0):
         self.env = env
@@ -60,7 +60,7 @@ class DmEnvironment(dm_env.Environment):
 
     @property
     def state(self) -> Any:
-        """The state that the environment is in; `None` before the first reset."""
+        """The current state; `None` before the first reset."""
         return self._program.state(self._leaves)
 
     def reset(self) -> dm_env.TimeStep:
@@ -127,4 +127,4 @@ def _to_spec(space: AbstractSpace, name: str) -> Any:
         case Dict():
             return {k: _to_spec(x, f"{name}.{k}") for k, x in space.spaces.items()}
         case _:
-            raise TypeError(f"dm_env has no specification like {space!r}.")
+            raise TypeError(f"dm_env has no specification for the space {space!r}.")

@@ -1,4 +1,4 @@
-"""Environments of `jax-envelope` here, which brings those of Craftax and others.
+"""Environments of `jax-envelope`, which include those of Craftax and others.
 
 Written for jax-envelope 0.6 (https://pypi.org/project/jax-envelope), which needs
 Python 3.12.
@@ -26,7 +26,7 @@ from ._foreign import (
 
 
 class FromEnvelope(AbstractForeignEnvironment):
-    """What [`eqenvs.adapters.from_envelope`][] returns: an environment of jax-envelope.
+    """An environment of jax-envelope: see [`eqenvs.adapters.from_envelope`][].
 
     **Observation, action, reward, start and end:** those of the original.
 
@@ -57,8 +57,8 @@ def from_envelope(env: Any, *, max_steps: ArrayLike | None = None) -> FromEnvelo
     env = from_envelope(envelope.create("craftax::Craftax-Symbolic-v1"))
     ```
 
-    Whatever the original draws during an episode follows from the key it was started
-    with. Each episode begins with `init`, so nothing carries over.
+    All random numbers of an episode follow from the key of its start. Each episode
+    begins with `init`, so nothing carries over.
 
     **Arguments:**
 
@@ -90,17 +90,17 @@ def _look(env: Any) -> tuple[AbstractSpace, AbstractSpace]:
     while isinstance(inside, envelope.Wrapper):
         if isinstance(inside, envelope.AutoResetWrapper):
             raise ValueError(
-                "env resets by itself, which environments of eqenvs do too. Adapt it "
-                "without `AutoResetWrapper`."
+                "env resets automatically, as environments of eqenvs do anyway. Adapt "
+                "it without `AutoResetWrapper`."
             )
         inside = inside.env
     if isinstance(env.action_space, envelope.BatchedSpace):
-        raise ValueError("env is batched. Adapt it before it is.")
+        raise ValueError("env is batched. Adapt the environment before batching it.")
     return _from_space(env.action_space), _from_space(env.observation_space)
 
 
 def _from_space(space: Any) -> AbstractSpace:
-    """A space of jax-envelope as one of eqenvs."""
+    """Converts a space of jax-envelope."""
     envelope = library("envelope", "from_envelope", "envelope")
 
     match space:

@@ -1,7 +1,7 @@
 """EvoJAX: an environment as a `VectorizedTask`.
 
-Written for EvoJAX 0.2.17 (https://github.com/google/evojax), whose policies choose
-vectors of numbers, one for each member of a population.
+Written for EvoJAX 0.2.17 (https://github.com/google/evojax), whose policies return one
+vector of numbers for each member of a population.
 """
 
 from typing import Any
@@ -20,16 +20,16 @@ def to_evojax(
     trainer = Trainer(policy, solver, train_task=train, test_task=test)
     ```
 
-    Numbers from -1 to 1 are mapped to the range of a bounded `Box`; for a `Discrete`
+    For a bounded `Box`, numbers from -1 to 1 are mapped to its range. For a `Discrete`
     space, the index of the largest number is the action. Observations are flattened
     into a vector.
 
     **Arguments:**
 
-    - `env`: an environment, whose actions are a bounded `Box` or `Discrete`.
+    - `env`: an environment with a bounded `Box` or a `Discrete` action space.
     - `max_steps`: the number of steps that EvoJAX plays; by default the time limit of
         `env`.
-    - `test`: the value of the attribute of that name.
+    - `test`: the value of the task's attribute `test`.
 
     **Returns:**
 

@@ -1,9 +1,9 @@
-"""Gymnasium: one environment as a `gymnasium.Env`, many as a `VectorEnv`; and any
-environment of Gymnasium here.
+"""Gymnasium: one environment as a `gymnasium.Env`, many as a `VectorEnv`, and any
+environment of Gymnasium in eqenvs.
 
 Written for Gymnasium 1.x (https://gymnasium.farama.org). Arguments and results are
-NumPy arrays; each step is one compiled call. An environment of Gymnasium runs in
-Python, which a compiled program calls at every step.
+NumPy arrays, and each step is one compiled call. In the other direction, a compiled
+program calls the Gymnasium environment in Python at every step.
 
 Importing this module registers every environment with Gymnasium, as `eqenvs/<id>`:
 
@@ -35,7 +35,7 @@ from ._program import advance_one, Program, reset_one, words_of
 
 
 def to_gymnasium_space(space: AbstractSpace) -> gymnasium_spaces.Space:
-    """A space as one of Gymnasium's.
+    """Converts a space to Gymnasium's.
 
     **Arguments:**
 
@@ -43,8 +43,8 @@ def to_gymnasium_space(space: AbstractSpace) -> gymnasium_spaces.Space:
 
     **Returns:**
 
-    The space of the same name in Gymnasium, and of the same dtype; but an element of a
-    `Discrete` or `MultiDiscrete` space is of dtype int64 there, and booleans are a
+    Gymnasium's space of the same name and dtype, with two exceptions: elements of its
+    `Discrete` and `MultiDiscrete` spaces have the dtype int64, and booleans become a
     `MultiBinary`.
     """
     match space:
@@ -64,11 +64,11 @@ def to_gymnasium_space(space: AbstractSpace) -> gymnasium_spaces.Space:
                 {name: to_gymnasium_space(x) for name, x in space.spaces.items()}
             )
         case _:
-            raise TypeError(f"Gymnasium has no space like {space!r}.")
+            raise TypeError(f"Gymnasium has no counterpart of the space {space!r}.")
 
 
 def _to_numpy(space: AbstractSpace) -> Callable[[PyTree[Array]], Any]:
-    """A function from elements of a space to what Gymnasium has in its place."""
+    """A function from elements of a space to elements of Gymnasium's counterpart."""
     match space:
         case Discrete():
             return lambda value: np.int64(value)
@@ -91,7 +91,7 @@ def _parts_to_numpy(space: Any, convert: Any) -> Callable[[PyTree[Array]], Any]:
 
 
 def _from_numpy(space: AbstractSpace) -> Callable[[Any], PyTree[Any]]:
-    """A function from what Gymnasium has in place of elements of a space to those."""
+    """A function from elements of Gymnasium's counterpart to elements of a space."""
 
     def array(value: Any) -> np.ndarray:
         return np.asarray(value, dtype)
@@ -123,8 +123,8 @@ def to_gymnasium(
     **Arguments:**
 
     - `env`: an environment.
-    - `render_mode`: `"rgb_array"`, for `render` to return pictures, or `None`.
-    - `render_size`: the height and the width of a picture, or one number for both.
+    - `render_mode`: `"rgb_array"` if `render` should return pictures, or `None`.
+    - `render_size`: the height and width of a picture, or one number for both.
 
     **Returns:**
 
@@ -138,7 +138,7 @@ def to_gymnasium(
 
 
 class GymnasiumEnvironment(gymnasium.Env):
-    """What [`eqenvs.adapters.to_gymnasium`][] returns."""
+    """The environment that [`eqenvs.adapters.to_gymnasium`][] returns."""
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 30}
 
@@ -165,7 +165,7 @@ class GymnasiumEnvironment(gymnasium.Env):
 
     @property
     def state(self) -> Any:
-        """The state that the environment is in; `None` before the first reset."""
+        """The current state; `None` before the first reset."""
         return self._program.state(self._leaves)
 
     def reset(
@@ -195,7 +195,7 @@ class GymnasiumEnvironment(gymnasium.Env):
     def render(self) -> np.ndarray | None:  # pyright: ignore
         if self.render_mode is None:
             gymnasium.logger.warn(
-                "render was called without a render_mode; make the environment with "
+                "`render` needs a render_mode: make the environment with "
                 "render_mode='rgb_array'."
             )
             return None
@@ -212,8 +212,8 @@ def to_gymnasium_vector(
     render_mode: str | None = None,
     render_size: int | tuple[int, int] = 128,
 ) -> "GymnasiumVectorEnvironment":
-    """Turns many copies of an environment into a `gymnasium.vector.VectorEnv`, which
-    one compiled call steps.
+    """Turns many copies of an environment into a `gymnasium.vector.VectorEnv`. One
+    compiled call steps all of them.
 
     ```python
     envs = to_gymnasium_vector(CartPole(), num_envs=1000, autoreset_mode="SameStep")
@@ -224,13 +224,13 @@ def to_gymnasium_vector(
     - `env`: an environment, or a batch of them, as
         [`eqenvs.VectorEnvironment`][] takes it.
     - `num_envs`: the number of lanes.
-    - `autoreset_mode`: one of Gymnasium's: `NEXT_STEP` resets a lane in the step after
-        its episode ended, whose action is ignored; `SAME_STEP` in the same step, and
-        puts the observation that it ended on into `info["final_obs"]`; `DISABLED`
-        leaves it to `reset(options={"reset_mask": mask})`.
-    - `render_mode`: `"rgb_array"`, for `render` to return a picture of every lane, or
+    - `autoreset_mode`: one of Gymnasium's. `NEXT_STEP` resets a lane in the step after
+        the end of its episode and ignores that step's action. `SAME_STEP` resets it in
+        the same step and puts the final observation into `info["final_obs"]`.
+        `DISABLED` leaves it to `reset(options={"reset_mask": mask})`.
+    - `render_mode`: `"rgb_array"` if `render` should return a picture of every lane, or
         `None`.
-    - `render_size`: the height and the width of a picture, or one number for both.
+    - `render_size`: the height and width of a picture, or one number for both.
 
     **Returns:**
 
@@ -246,7 +246,7 @@ def to_gymnasium_vector(
 
 
 class GymnasiumVectorEnvironment(gymnasium.vector.VectorEnv):
-    """What [`eqenvs.adapters.to_gymnasium_vector`][] returns."""
+    """The environments that [`eqenvs.adapters.to_gymnasium_vector`][] returns."""
 
     def __init__(
         self,
@@ -298,8 +298,8 @@ class GymnasiumVectorEnvironment(gymnasium.vector.VectorEnv):
 
     @property
     def states(self) -> Any:
-        """The states that the lanes are in, with a leading axis of size `num_envs`;
-        `None` before the first reset."""
+        """The current states, with a leading axis of size `num_envs`; `None` before the
+        first reset."""
         return self._program.state(self._leaves)
 
     def reset(
@@ -335,7 +335,7 @@ class GymnasiumVectorEnvironment(gymnasium.vector.VectorEnv):
             raise gymnasium.error.ResetNeeded("call `reset` before `step`.")
         if self.autoreset_mode == AutoresetMode.DISABLED and self._ended.any():
             raise gymnasium.error.ResetNeeded(
-                f"{int(self._ended.sum())} lanes ended and were not reset: call "
+                f"{int(self._ended.sum())} lanes have ended and were not reset: call "
                 "`reset(options={'reset_mask': terminated | truncated})`."
             )
         actions = self._from_numpy(actions)
@@ -350,7 +350,7 @@ class GymnasiumVectorEnvironment(gymnasium.vector.VectorEnv):
             info |= {
                 "final_obs": self._objects(self._to_numpy(final)),
                 "_final_obs": ended,
-                # There is no information of a reset that could replace this.
+                # A reset has no `info` that could replace this.
                 "final_info": last,
                 "_final_info": ended,
             }
@@ -358,7 +358,7 @@ class GymnasiumVectorEnvironment(gymnasium.vector.VectorEnv):
         return observations, np.asarray(reward), terminated, truncated, info
 
     def _info(self, info: dict[str, Any], mask: np.ndarray) -> dict[str, Any]:
-        """Information as Gymnasium's vectors have it: with a mask beside each entry."""
+        """An `info` in Gymnasium's form for vectors: with a mask beside each entry."""
         result: dict[str, Any] = {}
         for name, value in info.items():
             is_nested = isinstance(value, dict)
@@ -371,7 +371,7 @@ class GymnasiumVectorEnvironment(gymnasium.vector.VectorEnv):
         return result
 
     def _objects(self, observations: Any) -> np.ndarray:
-        """The observations of the lanes that ended, each by itself; None elsewhere."""
+        """The observations of the lanes that ended, one by one; None for the others."""
         objects = np.full(self.num_envs, None, dtype=object)
         is_array = isinstance(observations, np.ndarray)
         for i in np.flatnonzero(self._ended):
@@ -397,7 +397,7 @@ def _lanes(convert: Any, space: AbstractSpace) -> Callable[[Any], Any]:
     return convert(space)
 
 
-# What is compiled.
+# The compiled functions.
 
 
 def _reset_lanes(envs: VectorEnvironment, key: Any, states: Any, mask: Any) -> Any:
@@ -408,7 +408,7 @@ def _reset_lanes(envs: VectorEnvironment, key: Any, states: Any, mask: Any) -> A
 def _step_next(
     envs: VectorEnvironment, key: Any, states: Any, actions: Any, ended: Any
 ) -> Any:
-    """Lanes that ended are reset; the others take a step."""
+    """Resets the lanes that ended and steps the others."""
     fresh = envs._restart(key, ended, states)
     step = envs.advance(key, states, actions)
     states = _where(ended, fresh, step.state)
@@ -465,11 +465,11 @@ def _frames_per_second(env: AbstractEnvironment) -> float:
     return 15.0
 
 
-# The other way.
+# The other direction.
 
 
 class GymnasiumState(AbstractState):
-    """A state of an environment of Gymnasium, which is reached in the same way again.
+    """A state of a Gymnasium environment, described by how to reach it again.
 
     - `seed`: the seed of the episode.
     - `history`: a digest of the actions since the reset.
@@ -483,11 +483,11 @@ class GymnasiumState(AbstractState):
 
 
 class FromGymnasium(AbstractEnvironment[GymnasiumState, PyTree[Array], PyTree[Array]]):
-    """What [`eqenvs.adapters.from_gymnasium`][] returns: an environment of Gymnasium.
+    """A Gymnasium environment, which [`eqenvs.adapters.from_gymnasium`][] returns.
 
     **Observation, action, reward, start and end:** those of the original.
 
-    **Source:** Gymnasium, or whatever follows its interface.
+    **Source:** Gymnasium, or a library that follows its interface.
     """
 
     original: Original = original()
@@ -504,7 +504,7 @@ class FromGymnasium(AbstractEnvironment[GymnasiumState, PyTree[Array], PyTree[Ar
     def transition(
         self, key: Key[Array, ""], state: GymnasiumState, action: PyTree[Array]
     ) -> Transition[GymnasiumState]:
-        del key  # The original draws from its own generator.
+        del key  # The original draws from its own random generator.
         host: Host = self.original.env
         real = jnp.result_type(float)
         struct = jax.ShapeDtypeStruct
@@ -513,7 +513,7 @@ class FromGymnasium(AbstractEnvironment[GymnasiumState, PyTree[Array], PyTree[Ar
             (struct((2,), jnp.uint32), struct((), real), *[struct((), bool)] * 2),
             state.seed,
             state.history,
-            # Nothing that Python does has a derivative.
+            # Python code has no derivative.
             jax.lax.stop_gradient(action),
             vmap_method="broadcast_all",
         )
@@ -549,7 +549,7 @@ class FromGymnasium(AbstractEnvironment[GymnasiumState, PyTree[Array], PyTree[Ar
 
 
 def _as(tree: Any, like: Any) -> Any:
-    """Arrays of NumPy with the dtypes that were announced."""
+    """NumPy arrays with the announced dtypes."""
     if not isinstance(like, np.dtype):
         return jax.tree.map(lambda y, x: np.asarray(x, y.dtype), like, tree)
     history, reward, *flags = tree
@@ -569,19 +569,19 @@ def from_gymnasium(
     env = from_gymnasium("LunarLander-v3")  # or eqenvs.make("gymnasium:LunarLander-v3")
     ```
 
-    Its steps run in Python, even inside a compiled program: a batch of lanes is one
-    call, which steps the lanes one after the other. Otherwise it is an environment like
-    any other: it works under `jit`, `vmap` and `scan`, and a state can be kept and
-    stepped from again. Python then resets another copy with the same seed and repeats
-    the same actions, so the original must behave identically after every
-    `reset(seed=...)`. Its `info` is not kept.
+    Its steps run in Python, even inside a compiled program. A batch of lanes takes one
+    call, which steps them one after another. Otherwise it is an environment like any
+    other: it works under `jit`, `vmap` and `scan`, and a state can be kept and stepped
+    from again. Python then resets another copy with the same seed and repeats the same
+    actions, so the original must behave identically after every `reset(seed=...)`. Its
+    `info` is dropped.
 
     **Arguments:**
 
-    - `env`: an id, as `gymnasium.make` takes it, or a function that returns a
-        `gymnasium.Env`; each lane needs one of its own.
+    - `env`: an id, as `gymnasium.make` takes it, or a function that returns a new
+        `gymnasium.Env`, since each lane needs its own.
     - `max_steps`: a time limit in addition to the original's own; none by default.
-    - `memory`: the number of latest states, of all episodes, that can be returned to.
+    - `memory`: how many of the latest states, over all episodes, can be stepped from.
     - `**parameters`: further arguments of `gymnasium.make`.
 
     **Returns:**
@@ -590,7 +590,7 @@ def from_gymnasium(
 
     **Raises:**
 
-    `TypeError` if `env` is neither, or eqenvs has no space like one of its spaces.
+    `TypeError` if `env` is neither, or eqenvs has no counterpart of one of its spaces.
     """
     if isinstance(env, str):
         return _from_gymnasium(
@@ -598,8 +598,8 @@ def from_gymnasium(
         )
     if not callable(env) or isinstance(env, gymnasium.Env) or parameters:
         raise TypeError(
-            "env must be an id of Gymnasium's, with the parameters of `gymnasium.make` "
-            f"after it, or a function that returns a `gymnasium.Env`; got {env!r}"
+            "env must be a Gymnasium id, followed by parameters of `gymnasium.make`, "
+            f"or a function that returns a `gymnasium.Env`; got {env!r}"
             f"{' and ' + ', '.join(parameters) if parameters else ''}."
         )
     return _from_gymnasium(env, max_steps, memory, None)
@@ -647,16 +647,16 @@ def make(
 
 
 def from_gymnasium_space(space: gymnasium_spaces.Space) -> AbstractSpace:
-    """A space of Gymnasium's as one of eqenvs.
+    """Converts a space of Gymnasium.
 
     **Arguments:**
 
-    - `space`: a space of Gymnasium's.
+    - `space`: a space of Gymnasium.
 
     **Returns:**
 
-    The space of the same name. A `Discrete` space begins at 0 here; a `MultiBinary`, or
-    a `MultiDiscrete` of several axes or that does not begin at 0, is a `Box`.
+    The space of the same name. A `Discrete` space starts at 0. A `MultiBinary` becomes
+    a `Box`, and so does a `MultiDiscrete` with several axes or another start than 0.
 
     **Raises:**
 
@@ -679,11 +679,11 @@ def from_gymnasium_space(space: gymnasium_spaces.Space) -> AbstractSpace:
         case gymnasium_spaces.Dict():
             return Dict({k: from_gymnasium_space(x) for k, x in space.spaces.items()})
         case _:
-            raise TypeError(f"eqenvs has no space like {space!r}.")
+            raise TypeError(f"eqenvs has no counterpart of the space {space!r}.")
 
 
 def _bounds(space: gymnasium_spaces.Box) -> tuple[np.ndarray, np.ndarray]:
-    """The bounds of a Box, within the dtype that it has here."""
+    """The bounds of a Box, within the range of its dtype in eqenvs."""
     dtype = jax.dtypes.canonicalize_dtype(space.dtype)
     if np.dtype(dtype).kind not in "iu":
         return space.low, space.high
@@ -695,8 +695,7 @@ def _bounds(space: gymnasium_spaces.Box) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _observation(space: gymnasium_spaces.Space) -> Callable[[Any], Any]:
-    """A function from Gymnasium's observations to those of the space of the same
-    name."""
+    """A function from Gymnasium's observations to elements of the converted space."""
     match space:
         case gymnasium_spaces.Discrete():
             return lambda value: np.asarray(value - space.start)
@@ -712,7 +711,7 @@ def _observation(space: gymnasium_spaces.Space) -> Callable[[Any], Any]:
 
 
 def _action(space: gymnasium_spaces.Space) -> Callable[[Any], Any]:
-    """A function from actions of the space of the same name to Gymnasium's."""
+    """A function from elements of the converted space to Gymnasium's actions."""
     match space:
         case gymnasium_spaces.Discrete():
             return lambda value: np.asarray(value + space.start, space.dtype)[()]

@@ -1,4 +1,4 @@
-"""gymnax: an environment as code written for gymnax expects it, and the other way.
+"""gymnax: an environment as code written for gymnax expects it, and the reverse.
 
 gymnax (https://github.com/RobertTLange/gymnax) keeps the parameters beside the
 environment: `env.step(key, state, action, params)`. Here the environment is its own
@@ -87,8 +87,8 @@ def to_gymnax(
     **Arguments:**
 
     - `env`: an environment.
-    - `num_values`: how many values `step` returns: 6 as in gymnax 1.x, or 5 as in
-        gymnax 0.x, with `done` instead of `terminated` and `truncated`.
+    - `num_values`: the number of values that `step` returns: 6 as in gymnax 1.x, or 5
+        as in gymnax 0.x, with `done` instead of `terminated` and `truncated`.
 
     **Returns:**
 
@@ -107,7 +107,8 @@ def to_gymnax(
 
 
 class GymnaxEnvironment(Environment):
-    """What [`eqenvs.adapters.to_gymnax`][] returns along with the parameters."""
+    """The environment that [`eqenvs.adapters.to_gymnax`][] returns with the
+    parameters."""
 
     def __init__(self, env: AbstractEnvironment, num_values: int):
         self._env = env
@@ -115,7 +116,7 @@ class GymnaxEnvironment(Environment):
 
     @property
     def default_params(self) -> Any:
-        """The parameters of the environment that was adapted."""
+        """The parameters of the adapted environment."""
         return GymnaxParams(self._env)
 
     def _params(self, params: Any) -> AbstractEnvironment:
@@ -195,11 +196,11 @@ def _to_gymnax_space(space: AbstractSpace) -> Any:
                 {name: _to_gymnax_space(x) for name, x in space.spaces.items()}
             )
         case _:
-            raise TypeError(f"gymnax has no space like {space!r}.")
+            raise TypeError(f"gymnax has no counterpart of the space {space!r}.")
 
 
 class GymnaxState(AbstractState):
-    """A state of gymnax's, and the observation that came with it."""
+    """A state of gymnax and the observation that came with it."""
 
     inner: PyTree[Array]
     observation: PyTree[Array]
@@ -207,7 +208,7 @@ class GymnaxState(AbstractState):
 
 
 class FromGymnax(AbstractEnvironment[GymnaxState, PyTree[Array], PyTree[Array]]):
-    """What [`eqenvs.adapters.from_gymnax`][] returns: an environment of gymnax.
+    """An environment of gymnax, which [`eqenvs.adapters.from_gymnax`][] returns.
 
     **Observation, action, reward, start and end:** those of `env`.
 
@@ -217,7 +218,7 @@ class FromGymnax(AbstractEnvironment[GymnaxState, PyTree[Array], PyTree[Array]])
     env: Any = eqx.field(static=True)
     params: PyTree[Array]
     max_steps: Int32[Array, ""] = time_limit()
-    # The precision that the parameters were made in: gymnax knows one at a time.
+    # The precision of the parameters: gymnax supports one at a time.
     x64: bool = eqx.field(static=True, default_factory=has_x64)
 
     def initial_state(self, key: Key[Array, ""]) -> GymnaxState:
@@ -246,7 +247,7 @@ class FromGymnax(AbstractEnvironment[GymnaxState, PyTree[Array], PyTree[Array]])
         return Transition(state, reward, terminated, info)
 
     def observe(self, state: GymnaxState) -> PyTree[Array]:
-        # Some of gymnax's observations have another dtype than their space.
+        # The dtype of some of gymnax's observations is not that of their space.
         space = self.observation_space
         with rules(self.x64):
             sample = jax.eval_shape(space.sample, jr.key(0))
@@ -281,8 +282,8 @@ def from_gymnax(env: Any, params: Any = None) -> FromGymnax:
 
     **Arguments:**
 
-    - `env`: what `gymnax.make` returns first.
-    - `params`: what it returns second; by default `env.default_params`.
+    - `env`: the first value that `gymnax.make` returns.
+    - `params`: the second one; by default `env.default_params`.
 
     **Returns:**
 
@@ -296,7 +297,7 @@ def from_gymnax(env: Any, params: Any = None) -> FromGymnax:
         raise TypeError(f"env must be an environment of gymnax; got {env!r}.")
     params = env.default_params if params is None else params
     limit = np.asarray(params.max_steps_in_episode)
-    # Some limits of gymnax's are written as floats.
+    # Some of gymnax's limits are floats.
     limit = limit.astype(np.int64) if np.all(limit == np.floor(limit)) else limit
     return FromGymnax(env=env, params=as_arrays(params), max_steps=limit)
 
@@ -317,7 +318,7 @@ def _from_gymnax_space(space: Any) -> AbstractSpace:
         case gymnax_spaces.Dict():
             return Dict({k: _from_gymnax_space(x) for k, x in space.spaces.items()})
         case _:
-            raise TypeError(f"eqenvs has no space like {space!r}.")
+            raise TypeError(f"eqenvs has no counterpart of the space {space!r}.")
 
 
 def make(

@@ -1,8 +1,7 @@
-"""Jumanji's environments here.
+"""Jumanji's environments in eqenvs.
 
 Written for Jumanji 1.1 (https://github.com/instadeepai/jumanji). An episode that ends
-with a discount other than 0 is truncated, one that ends with a discount of 0 has
-terminated.
+with a discount of 0 has terminated; with any other discount, it is truncated.
 """
 
 from typing import Any
@@ -28,10 +27,10 @@ from ._foreign import (
 
 
 class FromJumanji(AbstractForeignEnvironment):
-    """What [`eqenvs.adapters.from_jumanji`][] returns: an environment of Jumanji.
+    """An environment of Jumanji, which [`eqenvs.adapters.from_jumanji`][] returns.
 
     **Observation, action, reward, start and end:** those of the original. An
-    observation that is a named tuple is a dictionary.
+    observation that is a named tuple becomes a dictionary.
 
     **Source:** Jumanji.
     """
@@ -64,8 +63,7 @@ def from_jumanji(env: Any, *, max_steps: ArrayLike | None = None) -> FromJumanji
     env = from_jumanji(jumanji.make("Snake-v1"))  # or eqenvs.make("jumanji:Snake-v1")
     ```
 
-    Whatever the original draws during an episode follows from the key it was reset
-    with.
+    All random numbers of an episode follow from the key of its reset.
 
     **Arguments:**
 
@@ -98,21 +96,21 @@ def _look(env: Any) -> tuple[AbstractSpace, AbstractSpace]:
     while isinstance(inside, wrappers.Wrapper):
         if isinstance(inside, wrappers.AutoResetWrapper):
             raise ValueError(
-                "env resets by itself, which environments of eqenvs do too. Adapt it "
-                "without Jumanji's `AutoResetWrapper`."
+                "env resets automatically, as environments of eqenvs do anyway. Adapt "
+                "it without Jumanji's `AutoResetWrapper`."
             )
         inside = inside._env
     step = jax.eval_shape(env.reset, seedless_key())[1]
     check_single(
         step.reward,
-        "Adapt it before it is batched; if each of its agents has a reward, as one "
-        "agent: `jumanji.wrappers.MultiToSingleWrapper(env)`.",
+        "Adapt the environment before batching it. If each of its agents has a reward, "
+        "turn them into one: `jumanji.wrappers.MultiToSingleWrapper(env)`.",
     )
     return _from_spec(env.action_spec), _from_spec(env.observation_spec)
 
 
 def _from_spec(spec: Any) -> AbstractSpace:
-    """A specification of Jumanji as a space."""
+    """Converts a specification of Jumanji to a space."""
     specs = library("jumanji.specs", "from_jumanji", "jumanji")
 
     match spec:

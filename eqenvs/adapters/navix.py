@@ -1,6 +1,7 @@
-"""Navix's environments here.
+"""Navix's environments in eqenvs.
 
-Written for Navix 0.7 (https://github.com/epignatelli/navix), which has MiniGrid's.
+Written for Navix 0.7 (https://github.com/epignatelli/navix), which has the environments
+of MiniGrid.
 """
 
 from typing import Any
@@ -27,7 +28,7 @@ _TERMINATION = 2  # `navix.environments.environment.StepType.TERMINATION`
 
 
 class FromNavix(AbstractForeignEnvironment):
-    """What [`eqenvs.adapters.from_navix`][] returns: an environment of Navix.
+    """An environment of Navix, which [`eqenvs.adapters.from_navix`][] returns.
 
     **Observation, action, reward, start and end:** those of the original.
 
@@ -61,12 +62,11 @@ def from_navix(env: Any, *, max_steps: ArrayLike | None = None) -> FromNavix:
     env = from_navix(navix.make("Navix-DoorKey-5x5-v0"))
     ```
 
-    Whatever the original draws during an episode follows from the key it was reset
-    with.
+    All random numbers of an episode follow from the key of its reset.
 
     **Arguments:**
 
-    - `env`: what `navix.make` returns.
+    - `env`: an environment that `navix.make` returned.
     - `max_steps`: the time limit; by default the original's own.
 
     **Returns:**
@@ -92,7 +92,7 @@ def _look(env: Any) -> tuple[AbstractSpace, AbstractSpace]:
     space = env.observation_space
     low, high = (np.asarray(x) for x in (space.minimum, space.maximum))
     if jnp.issubdtype(observation.dtype, jnp.integer):
-        # The bounds of some of Navix's spaces are narrower than what is observed.
+        # Some of Navix's observations are outside the bounds of their space.
         limits = np.iinfo(observation.dtype)
         low, high = np.minimum(low, 0), np.maximum(high, min(255, limits.max))
     box = Box(low, high, observation.shape, observation.dtype)

@@ -1,8 +1,8 @@
-"""Pgx's games here: for one player, or against given opponents.
+"""Pgx's games in eqenvs: for one player, or against given opponents.
 
-Written for Pgx 2.6 (https://github.com/sotetsuk/pgx). The agent is player 0, who moves
-first in some episodes of most games and later in others. A move of the agent and those
-of its opponents until it is the agent's turn again are one step.
+Written for Pgx 2.6 (https://github.com/sotetsuk/pgx). The agent is player 0, who in
+most games moves first in some episodes and later in others. One step is a move of the
+agent and the following moves of its opponents, until it is the agent's turn again.
 """
 
 from collections.abc import Callable
@@ -50,24 +50,26 @@ class _Opponent(AbstractParameter):
 
 
 class FromPgx(AbstractForeignEnvironment):
-    """What [`eqenvs.adapters.from_pgx`][] returns: a game of Pgx.
+    """A game of Pgx, which [`eqenvs.adapters.from_pgx`][] returns.
 
-    **Observation:** that of player 0; with `action_mask`, a dictionary of it, as
-    `"observation"`, and of which actions are legal, as `"action_mask"`.
+    **Observation:** that of player 0. With `action_mask`, it is a dictionary with the
+    entries `"observation"` and `"action_mask"`, which says what actions are legal.
 
     **Action, start and end:** those of the original. An illegal action ends the game.
 
-    **Reward:** the sum of player 0's rewards in its own move and the following moves of
-    its opponents.
+    **Reward:** the sum of player 0's rewards in its own move and in the following moves
+    of its opponents.
 
     **Source:** Pgx.
     """
 
     original: Original = original()
     opponent: Callable[..., Any] | None = _Opponent(
-        "What the other players do; None in games of one player."
+        "The policy of the other players; None in games for one player."
     ).field(None)
-    action_mask: bool = flag(False, "Whether the legal actions are observed.")
+    action_mask: bool = flag(
+        False, "Whether observations include a mask of the legal actions."
+    )
     max_steps: Int32[Array, ""] = time_limit(NO_LIMIT)
 
     def __check_init__(self):
@@ -99,7 +101,7 @@ class FromPgx(AbstractForeignEnvironment):
     def _play_others(
         self, env: Any, key: UInt32[Array, " words"], state: Any
     ) -> tuple[Any, Array]:
-        """The others move until it is the agent's turn: the state, and the reward."""
+        """Lets the others move until it is the agent's turn: `(state, reward)`."""
         reward = state.rewards[AGENT]
         opponent = self.opponent
         if opponent is None:
@@ -154,8 +156,8 @@ def random_legal_action(
     **Arguments:**
 
     - `key`: a JAX PRNG key.
-    - `observation`: what the player observes; it is not used.
-    - `legal_action_mask`: which actions are legal.
+    - `observation`: the player's observation, which is not used.
+    - `legal_action_mask`: which actions are legal, as booleans.
 
     **Returns:**
 
@@ -185,9 +187,9 @@ def from_pgx(
 
     **Arguments:**
 
-    - `env`: what `pgx.make` returns.
-    - `opponent`: how the other players choose: `"random"` for random legal actions, or
-        a function `(key, observation, legal_action_mask) -> action`. `None` in games
+    - `env`: a game that `pgx.make` returned.
+    - `opponent`: the policy of the other players: `"random"` for random legal actions,
+        or a function `(key, observation, legal_action_mask) -> action`. `None` in games
         for one player.
     - `action_mask`: whether observations include a mask of the legal actions.
     - `max_steps`: a time limit; none by default.
@@ -198,8 +200,8 @@ def from_pgx(
 
     **Raises:**
 
-    `TypeError` or `ValueError` if `env` is not a game of Pgx, or has no opponent where
-    it needs one.
+    `TypeError` or `ValueError` if `env` is not a game of Pgx, or needs an opponent and
+    has none.
     """
     pgx = library("pgx", "eqenvs.adapters.from_pgx", "pgx")
     if not isinstance(env, pgx.Env):
@@ -235,8 +237,8 @@ def make(
     **Arguments:**
 
     - `name`: a name that `pgx.make` knows.
-    - `opponent`, `action_mask`, `max_steps`: as for [`eqenvs.adapters.from_pgx`][]; by
-        default the opponent is `"random"` in games of several players.
+    - `opponent`, `action_mask`, `max_steps`: as for [`eqenvs.adapters.from_pgx`][]. In
+        games for several players, the opponent is `"random"` by default.
 
     **Returns:**
 

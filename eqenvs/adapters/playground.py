@@ -1,8 +1,8 @@
-"""MuJoCo Playground's environments here.
+"""MuJoCo Playground's environments in eqenvs.
 
 Written for MuJoCo Playground 0.2 (https://github.com/google-deepmind/
-mujoco_playground; the package is called `playground`). The tasks of its control suite
-need nothing else; those of its robots download MuJoCo's Menagerie when they are first
+mujoco_playground), whose package is called `playground`. The tasks of its control suite
+need nothing else. Those of its robots download MuJoCo's Menagerie when they are first
 made.
 """
 
@@ -21,12 +21,11 @@ def from_playground(env: Any, *, max_steps: ArrayLike | None = None) -> FromBrax
     env = from_playground(mujoco_playground.registry.load("CartpoleBalance"))
     ```
 
-    Whatever the original draws during an episode follows from the key it was reset
-    with.
+    All random numbers of an episode follow from the key of its reset.
 
     **Arguments:**
 
-    - `env`: what `mujoco_playground.registry.load` returns.
+    - `env`: an environment that `mujoco_playground.registry.load` returned.
     - `max_steps`: the time limit; by default the `episode_length` of its configuration.
 
     **Returns:**
@@ -47,7 +46,7 @@ def from_playground(env: Any, *, max_steps: ArrayLike | None = None) -> FromBrax
 
 
 def _from_playground(env: Any, max_steps: ArrayLike | None, made: Any) -> FromBrax:
-    # Its interface is Brax's.
+    # It has Brax's interface.
     held = Original(env, lambda env: look_at_brax(env, env.action_size), made)
     own = getattr(getattr(env, "_config", None), "episode_length", None)
     return FromBrax(held, limit_of(max_steps, own))

@@ -1,8 +1,8 @@
-"""Stoa: an environment as one of Stoa's.
+"""Stoa: an environment as a `stoa.Environment`.
 
-Written for Stoa 0.1 (https://github.com/EdanToledo/Stoa; the package is called
-`stoa-env`). An episode that is truncated ends with a discount of 1, one that
-terminates with a discount of 0.
+Written for Stoa 0.1 (https://github.com/EdanToledo/Stoa), whose package is called
+`stoa-env`. Truncated episodes end with a discount of 1, terminated ones with a discount
+of 0.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from ._foreign import needs
 
 
 def to_stoa(env: AbstractEnvironment) -> Any:
-    """An environment as a `stoa.Environment`.
+    """Turns an environment into a `stoa.Environment`.
 
     ```python
     env = stoa.AutoResetWrapper(to_stoa(CartPole()))
@@ -29,12 +29,12 @@ def to_stoa(env: AbstractEnvironment) -> Any:
 
     **Returns:**
 
-    A `stoa.Environment`. Where it takes `env_params`, another environment of the same
-    structure can be given.
+    A `stoa.Environment`. As `env_params` it accepts another environment of the same
+    structure.
 
     **Raises:**
 
-    `TypeError` if `env` is not an environment, or Stoa has no space like one of its
+    `TypeError` if `env` is not an environment, or Stoa has no counterpart of one of its
     spaces.
     """
     with needs("eqenvs.adapters.to_stoa", "stoa"):

@@ -1,4 +1,4 @@
-"""What a critic expects of the states on the way, and of those that follow them."""
+"""A critic's values of the states in a rollout and of the states that follow them."""
 
 import jax
 import jax.numpy as jnp
@@ -15,23 +15,23 @@ def evaluate(
     terminated: Bool[Array, "steps lanes"],
     truncated: Bool[Array, "steps lanes"],
 ) -> tuple[PyTree[Array], Float[Array, "steps lanes"], Float[Array, "steps lanes"]]:
-    """The value of every observation of a rollout, and of what followed it.
+    """The value of every observation in a rollout and of the observation after it.
 
-    At the end of an episode, what followed is the observation that it ended on: if the
-    episode was truncated there, it could have gone on.
+    At the end of an episode, the observation after it is the final one of that episode,
+    which still has a value if the episode was truncated.
 
     **Arguments:**
 
     - `agent`: the agent, with or without a memory.
-    - `carry`: what its memory carried into the rollout.
-    - `observations`: those of every step, and the one after the last.
-    - `final_observations`: those that episodes ended on.
+    - `carry`: its memory at the start of the rollout.
+    - `observations`: the observation of every step, and the one after the last step.
+    - `final_observations`: the observations that episodes ended on.
     - `terminated`, `truncated`: whether an episode ended with a step.
 
     **Returns:**
 
     The tuple `(features, value, next_value)`, with an entry for every step. The
-    features are what the networks see.
+    features are the inputs of the networks.
     """
     shape = terminated.shape
     ended = terminated | truncated
@@ -40,8 +40,8 @@ def evaluate(
     values = agent.values(flat(features)).reshape(ended.shape)
     value, next_value = values[:-1], values[1:]
 
-    # The next observation mostly has a value already. What an episode ended on does
-    # not, and counts only if it was truncated.
+    # Most next observations already have a value. A final observation does not, and
+    # it counts only if the episode was truncated.
     is_truncated = truncated & ~terminated
 
     def final_values():
@@ -57,10 +57,10 @@ def evaluate(
 
 
 def flat(tree: PyTree[Array]) -> PyTree[Array]:
-    """With one axis in place of those of steps and lanes."""
+    """Merges the axes of steps and lanes into one."""
     return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), tree)
 
 
 def append(tree: PyTree[Array], last: PyTree[Array]) -> PyTree[Array]:
-    """With one more step at the end."""
+    """Appends one more step."""
     return jax.tree.map(lambda x, y: jnp.concatenate([x, y[None]]), tree, last)

@@ -1,4 +1,4 @@
-"""Steps of an optimizer on the weights of a network."""
+"""Optimizer steps on the weights of a network."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from ._algorithm import AbstractLearner
 
 
 def weights_of(network: PyTree) -> PyTree:
-    """What an optimizer changes in a network: its arrays of real numbers."""
+    """The part of a network that an optimizer changes: its arrays of real numbers."""
     return eqx.filter(network, eqx.is_inexact_array)
 
 
@@ -37,7 +37,7 @@ def descend(
 
     - `optimizer`: chooses a direction; `step_size` says how far to go.
     """
-    # Optax needs implicit promotion, which a user may have forbidden.
+    # Optax needs implicit promotion, which the user may have disabled.
     with jax.numpy_dtype_promotion("standard"):
         direction, optimizer_state = optimizer.update(gradient, optimizer_state)
     weights = jax.tree.map(lambda w, d: w - step_size * d, weights, direction)

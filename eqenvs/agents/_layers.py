@@ -1,4 +1,4 @@
-"""Layers, in which a batch is the last axis."""
+"""Layers whose last axis is the batch."""
 
 import math
 from typing import Any
@@ -12,14 +12,14 @@ from jaxtyping import Array, Float, Key
 def affine(
     layer: eqx.nn.Linear, x: Float[Array, "inputs *batch"]
 ) -> Float[Array, "outputs *batch"]:
-    """What a layer makes of an input, or of a batch of them."""
+    """The output of a layer for an input, or for a batch of them."""
     product = jnp.tensordot(layer.weight, x, axes=1)
     bias = jnp.asarray(layer.bias)
     return product + bias.reshape(bias.shape[0], *[1] * (x.ndim - 1))
 
 
 def orthogonal(layer: Any, scale: float, key: Key[Array, ""]) -> Any:
-    """A layer with orthogonal weights, as PPO likes it."""
+    """A layer with orthogonal weights, which suit PPO."""
     shape = layer.weight.shape
     matrix = jax.nn.initializers.orthogonal(scale)(
         key, (shape[0], math.prod(shape[1:]))
@@ -32,11 +32,11 @@ def orthogonal(layer: Any, scale: float, key: Key[Array, ""]) -> Any:
 
 
 class LayerNorm(eqx.Module):
-    """Layer normalization: the features get mean 0 and variance 1, then a scale and a
-    shift that are learned.
+    """Layer normalization: the features get mean 0 and variance 1, then a learned scale
+    and shift.
 
-    The features are the first axis. Any others are those of a batch or of an image,
-    and every entry is normalized by itself.
+    The features are the first axis. Entries along other axes, those of a batch or an
+    image, are normalized separately.
     """
 
     scale: Float[Array, " features"]

@@ -28,15 +28,15 @@ def scan_minibatches(
     batch: PyTree[Array],
     key: Key[Array, ""],
 ) -> tuple[Any, Any]:
-    """Scans `num_epochs` times over `batch`, in minibatches of a random order.
+    """Scans `num_epochs` times over `batch`, in randomly ordered minibatches.
 
     **Arguments:**
 
     - `algorithm`: has `num_epochs` and `num_minibatches`.
-    - `step`: from a carry and a minibatch to a carry and an output.
+    - `step`: a function from a carry and a minibatch to a carry and an output.
     - `carry`: the first carry.
     - `batch`: arrays with a leading axis of the same size.
-    - `key`: for the order.
+    - `key`: a JAX PRNG key for the order.
 
     **Returns:**
 
@@ -58,10 +58,9 @@ def scan_minibatches(
 def random_order(key: Key[Array, ""], count: int) -> Int32[Array, " count"]:
     """The numbers `0, 1, ..., count - 1` in random order.
 
-    The words to sort hold the numbers in their low bits and random bits above. Sorting
-    one array takes a tenth of the time of `jax.random.permutation`. If the random bits
-    of two words agree, the smaller number comes first, which makes no difference to a
-    minibatch.
+    It sorts words with the numbers in their low bits and random bits above, which takes
+    a tenth of the time of `jax.random.permutation`. If the random bits of two words
+    agree, the smaller number comes first, which makes no difference to a minibatch.
     """
     low_bits = (count - 1).bit_length()
     if low_bits > 20:

@@ -1,4 +1,5 @@
-"""Agents that come with the library: a file of facts and a file of weights each."""
+"""Agents that come with the library: for each, a file of facts and a file of
+weights."""
 
 import io
 import json
@@ -22,13 +23,12 @@ FOLDER = pathlib.Path(__file__).parent / "pretrained"
 
 
 def pretrained() -> tuple[str, ...]:
-    """The ids of the environments that have a trained agent, which
-    [`eqenvs.agents.load`][] reads."""
+    """The ids of the environments with a trained agent for [`eqenvs.agents.load`][]."""
     return tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
 
 
 def load_pretrained(id: str) -> Run:
-    """The trained agent of an environment, without a learner and without metrics."""
+    """The trained agent for an environment, without a learner or metrics."""
     record = json.loads((FOLDER / f"{id}.json").read_bytes())
     with np.load(FOLDER / f"{id}.npz", allow_pickle=False) as file:
         arrays = dict(file)
@@ -53,13 +53,13 @@ def save_pretrained(
     facts: Mapping[str, Any],
     folder: pathlib.Path = FOLDER,
 ) -> None:
-    """Writes what [`load_pretrained`][] reads.
+    """Writes the files that `load_pretrained` reads.
 
     **Arguments:**
 
     - `id`: the id of the environment.
-    - `run`: has `env`, `algorithm` and `agent`, in 32 bits.
-    - `facts`: more entries for the record, such as how well the agent does.
+    - `run`: a run whose `env`, `algorithm` and `agent` have 32-bit numbers.
+    - `facts`: more entries for the record, such as the agent's mean return.
     """
     leaves = jtu.tree_leaves_with_path(eqx.filter(run.agent, eqx.is_array))
     arrays: dict[str, Any] = {jtu.keystr(path): np.asarray(x) for path, x in leaves}

@@ -1,4 +1,4 @@
-"""Returns that lean on a value function."""
+"""Returns that bootstrap from a value function."""
 
 import jax
 import jax.numpy as jnp
@@ -13,17 +13,18 @@ def lambda_returns(
     discount: Float[Array, ""],
     decay: Float[Array, ""],
 ) -> Float[Array, "steps num_envs"]:
-    """The mean of the returns after one step, two steps, and so on, with weights that
-    fall by the factor `decay`; each adds the value of the state in which it stops.
+    """The lambda-return: the mean of the one-step return, the two-step return and so
+    on, with weights that fall by the factor `decay`. Each of these ends with the value
+    of the state it stops in.
 
-    A terminal state has the value zero. A truncated episode has the value of the state
-    it was cut off in; nothing of the next episode counts.
+    A terminal state has the value zero. A truncated episode ends with the value of its
+    final state. Nothing of the next episode counts.
 
     **Arguments:**
 
-    - `reward`, `terminated`, `truncated`: of every step.
-    - `next_value`: the value of the state that each step led to, which is the last
-        one of an episode and not the first of the next.
+    - `reward`, `terminated`, `truncated`: those of every step.
+    - `next_value`: the value of the state after each step. At the end of an episode,
+        that is its final state, not the first one of the next episode.
     - `discount`: the discount factor.
     - `decay`: the lambda of TD(lambda): 0 trusts the values, 1 the rewards.
 

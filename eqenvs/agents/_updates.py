@@ -1,6 +1,6 @@
-"""Compiled updates: the first learner, all updates at once, and some of them.
+"""Compiled updates: the first learner, all updates at once, and a few at a time.
 
-Update number `u` draws from `fold_in(key, u)`. Everything else it depends on is in the
+Update `u` draws from `fold_in(key, u)`. Everything else it depends on is in the
 learner.
 """
 

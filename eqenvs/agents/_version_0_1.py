@@ -25,7 +25,7 @@ _NEW_NAMES: dict[str, str] = {
 
 
 def load(folder: pathlib.Path, record: dict[str, Any]) -> Run:
-    """The run in a folder, without a learner and without metrics."""
+    """The run in a folder, without a learner or metrics."""
     path = folder / "agent.eqx"
     if not path.is_file():
         raise FileNotFoundError(
@@ -65,7 +65,7 @@ def load(folder: pathlib.Path, record: dict[str, Any]) -> Run:
 
 
 def _read(path: pathlib.Path, weights: PyTree, bounds: PyTree) -> PyTree:
-    """The weights in a file, in today's precision; the bounds of the spaces follow."""
+    """The weights in a file, in the current precision, followed by the bounds."""
 
     def read(like):
         array = np.load(file, allow_pickle=False)

@@ -1,15 +1,15 @@
 """A2C: the advantage actor-critic, with or without a memory.
 
-Mnih et al., "Asynchronous methods for deep reinforcement learning" (2016), whose actors
-here all play at once. With a memory it is the agent of Wang et al., "Learning to
-reinforcement learn" (2017, arXiv:1611.05763).
+Mnih et al., "Asynchronous methods for deep reinforcement learning" (2016), with actors
+that play in step instead of asynchronously. With a memory it is the agent of Wang et
+al., "Learning to reinforcement learn" (2017, arXiv:1611.05763).
 
 The file reads from top to bottom in the order in which an update runs:
 
 1. `_play`: the policy takes `rollout_steps` steps in `num_envs` environments.
-2. `_loss`: the memory runs over the observations again, and the networks say how likely
-   each action was, and which return they expected.
-3. `lambda_returns`: which return was there?
+2. `_loss`: the memory runs over the observations again. How likely was each action, and
+   what return did the critic expect?
+3. `lambda_returns`: what was the return after each action?
 4. One optimizer step makes the actions that did better than expected more likely.
 """
 

@@ -1,19 +1,20 @@
-"""APG: analytic policy gradients, which go through the environment.
+"""APG: analytic policy gradients, which flow through the environment.
 
-Where the motion is smooth, how the return depends on the weights of a policy need not
-be estimated: it can be differentiated. This is the method of Xu, Makoviychuk, Narang,
-Ramos, Matusik, Garg & Macklin, "Accelerated policy learning with parallel
-differentiable simulation" (2022): gradients go back through a few steps only, because
-over many they explode, and a critic stands for what comes after those.
+Where the dynamics are smooth, the gradient of the return need not be estimated: the
+return can be differentiated. This is the method of Xu, Makoviychuk, Narang, Ramos,
+Matusik, Garg & Macklin, "Accelerated policy learning with parallel differentiable
+simulation" (2022). Gradients flow back through a few steps only, because they explode
+over many, and a critic estimates the return after those.
 
 The file reads from top to bottom in the order in which an update runs:
 
-1. `_play`: the policy takes `rollout_steps` steps in `num_envs` environments.
-   What is differentiated is their reward, and the critic's value of where they end.
-2. `_improve_actor`: a step along the gradient.
-3. `lambda_returns`: what was every state worth?
+1. `_play`: the policy takes `rollout_steps` steps in `num_envs` environments. The
+   objective is the sum of their discounted rewards and of the critic's value of the
+   last state.
+2. `_improve_actor`: one step along its gradient.
+3. `lambda_returns`: what was the value of each state?
 4. `_improve_critic`: several epochs of minibatches, each of which moves the critic
-   towards that.
+   toward these values.
 """
 
 from typing import Any, get_args, NamedTuple
@@ -51,8 +52,7 @@ class APGLearner(AbstractLearner):
 
 
 class APG(AbstractAlgorithm[APGLearner]):
-    """Analytic policy gradients, for continuous actions in environments that can be
-    differentiated.
+    """Analytic policy gradients, for continuous actions in differentiable environments.
 
     ```python
     apg = APG(learning_rate=5e-3, discount=0.95, reward_scale=0.1)
@@ -60,20 +60,20 @@ class APG(AbstractAlgorithm[APGLearner]):
     eqenvs.evaluate(Pendulum(), agent.greedy, 1, num_episodes=100)
     ```
 
-    The gradient does not see what is no smooth function of the actions: a reward for
-    reaching a goal, the end of an episode, a collision that is a case distinction.
+    The gradient ignores everything that is not a smooth function of the actions, such
+    as a reward for reaching a goal, the end of an episode, or a collision.
 
-    Its metrics, besides `"return"` and `"length"`, which are those of episodes with
-    noise in the actions: `"objective"`, the discounted return that was differentiated;
-    `"gradient_norm"`, the norm of its gradient before it is clipped; and
-    `"value_loss"`, half the squared error of the critic, averaged over the minibatches.
+    Its metrics, besides `"return"` and `"length"`, which include the noise in the
+    actions: `"objective"`, the discounted return that was differentiated;
+    `"gradient_norm"`, the norm of its gradient before clipping; and `"value_loss"`,
+    half the squared error of the critic, averaged over the minibatches.
     """
 
     learning_rate: Float[Array, ""] = real(
-        3e-3, "Step size of the actor's Adam at the beginning.", minimum=0
+        3e-3, "Initial step size of the actor's Adam.", minimum=0
     )
     critic_learning_rate: Float[Array, ""] = real(
-        1e-3, "Step size of the critic's Adam at the beginning.", minimum=0
+        1e-3, "Initial step size of the critic's Adam.", minimum=0
     )
     discount: Float[Array, ""] = real(0.99, "Discount factor.", minimum=0, maximum=1)
     td_lambda: Float[Array, ""] = real(
@@ -84,19 +84,19 @@ class APG(AbstractAlgorithm[APGLearner]):
     )
     noise: Float[Array, ""] = real(
         0.1,
-        "Standard deviation of the noise that is added to the outputs of the policy's "
-        "network while it learns.",
+        "Standard deviation of the noise added to the outputs of the policy's network "
+        "during training.",
         minimum=0,
     )
     max_gradient_norm: Float[Array, ""] = real(
-        1.0, "Norm that longer gradients are clipped to.", minimum=0
+        1.0, "Largest norm of a gradient; longer ones are clipped.", minimum=0
     )
     reward_scale: Float[Array, ""] = real(
-        1.0, "Factor that rewards are multiplied by before the agent learns from them."
+        1.0, "Factor on the rewards that the agent learns from."
     )
     num_envs: int = count(16, "Number of environments.")
     rollout_steps: int = count(
-        32, "Steps in each environment per update, through which gradients go back."
+        32, "Steps in each environment per update, through which gradients flow back."
     )
     num_epochs: int = count(8, "Epochs of the critic per update.")
     num_minibatches: int = count(4, "Minibatches of the critic per epoch.")
@@ -107,7 +107,7 @@ class APG(AbstractAlgorithm[APGLearner]):
     )
     torso: Torso = choice(
         "auto",
-        "Whether the networks begin with a convolution; 'auto': for images.",
+        "Whether the networks start with a convolution; 'auto' means for images.",
         options=get_args(Torso),
     )
     anneal_learning_rate: bool = flag(
@@ -194,7 +194,8 @@ class APG(AbstractAlgorithm[APGLearner]):
 
 
 def _check_differentiable(envs: VectorEnvironment, states: PyTree[Array]) -> None:
-    """Raises an error where nothing that counts is differentiable by the actions."""
+    """Raises an error if neither reward nor next state has a gradient with respect to
+    the action."""
     needs = "APG needs gradients through the environment"
     name = type(envs.env).__name__
     space = envs.single_action_space
@@ -226,7 +227,7 @@ def _check_differentiable(envs: VectorEnvironment, states: PyTree[Array]) -> Non
 
 
 def _depends_on_its_argument(jaxpr: Any) -> bool:
-    """Whether any output of a program with one argument is made from it."""
+    """Whether any output of a program depends on its only argument."""
     reached = {id(variable) for variable in jaxpr.invars}
     for equation in jaxpr.eqns:
         if any(id(variable) in reached for variable in equation.invars):
@@ -235,7 +236,7 @@ def _depends_on_its_argument(jaxpr: Any) -> bool:
 
 
 class _Step(NamedTuple):
-    """What one step of the policy leaves to learn from."""
+    """The record of one step, from which the agent learns."""
 
     observation: PyTree[Array]
     reward: Float[Array, "*lanes"]
@@ -258,7 +259,7 @@ def _play(
     learner: APGLearner,
     key: Key[Array, ""],
 ) -> _Played:
-    """Takes `rollout_steps` steps in every environment; all of it is differentiable."""
+    """Takes `rollout_steps` steps in every environment, differentiably."""
     lanes = jnp.arange(apg.num_envs, dtype=jnp.uint32)
 
     def act(key, lane, output):
@@ -281,7 +282,7 @@ def _play(
             next_value=learner.critic.of_batch(step.info["final_observation"]),
         )
         gain = discounted * transition.reward
-        # The value of what comes after the last step of an episode, or of all.
+        # The value of the state after the last step of an episode or of the rollout.
         discounted = discounted * apg.discount
         value = jnp.where(step.terminated, 0.0, discounted * transition.next_value)
         gain = gain + jnp.where(ended, value, 0.0)
@@ -329,7 +330,7 @@ class _Batch(NamedTuple):
 def _improve_critic(
     apg: APG, learner: APGLearner, batch: _Batch, key: Key[Array, ""]
 ) -> tuple[Network, PyTree, Float[Array, ""]]:
-    """Several epochs of minibatches on what was played."""
+    """Several epochs of minibatches on the steps played."""
     batch = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), batch)
     weights, rest = eqx.partition(learner.critic, eqx.is_inexact_array)
 
@@ -365,7 +366,7 @@ def _descend(
 
 
 def _optimizer(apg: APG) -> optax.GradientTransformation:
-    """Adam's direction; the step size is applied where it is used."""
+    """Adam's direction; the caller applies the step size."""
     return optax.chain(
         optax.clip_by_global_norm(apg.max_gradient_norm),  # pyright: ignore
         optax.scale_by_adam(),

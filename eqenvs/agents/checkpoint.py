@@ -43,7 +43,7 @@ _FORMAT = 1
 
 
 class Run(NamedTuple):
-    """What [`eqenvs.agents.load`][] reads.
+    """A run that [`eqenvs.agents.load`][] has read.
 
     - `env`, `algorithm`: the environment and the algorithm.
     - `agent`: the policy learned so far.
@@ -74,8 +74,7 @@ def load(folder: str | os.PathLike[str]) -> Run:
     **Arguments:**
 
     - `folder`: a folder that [`eqenvs.agents.train`][] or `eqenvs train` wrote, or one
-        of the ids of [`eqenvs.agents.pretrained`][]. If there is such a folder, it is
-        read.
+        of the ids of [`eqenvs.agents.pretrained`][]. A folder of that name comes first.
 
     **Returns:**
 
@@ -156,14 +155,14 @@ def read_record(folder: pathlib.Path) -> dict[str, Any]:
     if record["format"] != _FORMAT:
         raise ValueError(
             f"{path} was written by another version of eqenvs, "
-            f"{record.get('versions', {}).get('eqenvs')}, in a format that this one "
-            "does not know. Read it with that version."
+            f"{record.get('versions', {}).get('eqenvs')}, in a format unknown to this "
+            "one. Read it with that version."
         )
     if record["x64"] != jax.config.jax_enable_x64:  # pyright: ignore
         bits, other = (64, "JAX_ENABLE_X64=1") if record["x64"] else (32, "no x64")
         raise ValueError(
-            f"{path} is of a run with {bits}-bit numbers, which can only be read with "
-            f"{bits}-bit numbers ({other})."
+            f"{path} belongs to a run with {bits}-bit numbers, which can only be read "
+            f"with {bits}-bit numbers ({other})."
         )
     return record
 
@@ -211,7 +210,7 @@ def without_arrays(config: Any, name: str, arrays: dict[str, np.ndarray]) -> Any
 
 
 def with_arrays(config: Any, arrays: dict[str, np.ndarray]) -> Any:
-    """What `without_arrays` was given."""
+    """Undoes `without_arrays`."""
     if isinstance(config, Mapping):
         if set(config) == {"array"}:
             return arrays[config["array"]]
@@ -220,7 +219,7 @@ def with_arrays(config: Any, arrays: dict[str, np.ndarray]) -> Any:
 
 
 def _implementations() -> dict[str, Any]:
-    """Those of eqenvs, by the name that `run.json` gives them."""
+    """The key implementations of eqenvs, by their names in `run.json`."""
     keys = {
         "eqenvs": fast_key(0),
         # The same numbers as JAX's own.
@@ -459,8 +458,8 @@ class Recorder:
         record = read_record(self.folder)
         if _is_of_version_0_1(record):
             raise ValueError(
-                f"the run in {self.folder} was saved by eqenvs 0.1.0, without what is "
-                "needed to continue it. It can be evaluated, or trained again."
+                f"the run in {self.folder} was saved by eqenvs 0.1.0, which did not "
+                "save what is needed to continue it. Evaluate it, or train again."
             )
         self._lock()
         record = read_record(self.folder)  # again, now that nobody else can write it
@@ -498,8 +497,8 @@ class Recorder:
         **Arguments:**
 
         - `learner`: the learner.
-        - `metrics`: those of all updates, in pieces; the pieces of earlier checkpoints
-            are ignored.
+        - `metrics`: the metrics of all updates, in pieces; pieces that an earlier
+            checkpoint wrote are ignored.
         - `status`: the status of the run.
         """
         if metrics:

@@ -1,15 +1,15 @@
-"""Evolution strategies: learning without gradients, from returns alone.
+"""Evolution strategies: learning from returns alone, without gradients.
 
 Salimans, Ho, Chen, Sidor & Sutskever, "Evolution strategies as a scalable alternative
 to reinforcement learning" (2017), and others: a normal distribution over the weights of
-a policy moves towards those whose episodes went well. The distributions are those of
-the package `evosax` (Lange, "evosax: JAX-based evolution strategies", 2022).
+a policy moves toward weights with high returns. The distributions are those of the
+package `evosax` (Lange, "evosax: JAX-based evolution strategies", 2022).
 
 The file reads from top to bottom in the order in which an update runs:
 
 1. `_ask`: draw a population of policies around the agent.
 2. `_play`: every policy plays the same episodes, and so does the agent itself.
-3. `_tell`: move the distribution, and the agent, which is its center.
+3. `_tell`: move the distribution and, with it, the agent, which is its center.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ from .networks import Activation, Actor, Torso
 
 Strategy = Literal["OpenES", "PGPE", "CMA-ES", "Sep-CMA-ES", "SNES", "SimpleES"]
 
-# What evosax calls them, and whether they follow a gradient with an optimizer.
+# Their names in evosax, and whether they follow a gradient with an optimizer.
 _STRATEGIES = {
     "OpenES": ("Open_ES", True),
     "PGPE": ("PGPE", True),
@@ -65,22 +65,21 @@ class EvolutionStrategy(AbstractAlgorithm[EvolutionLearner]):
     eqenvs.evaluate(CartPole(), agent.greedy, 1, num_episodes=100)
     ```
 
-    An update is a generation. All its policies play `num_episodes` episodes with the
-    same random numbers, for `episode_steps` steps. If an episode ends earlier, the
-    remaining steps of its lane count as steps, but not toward the return.
+    An update is one generation. All its policies play `num_episodes` episodes with the
+    same random numbers, for `episode_steps` steps. After an early end of an episode,
+    the remaining steps count as steps but not toward the return.
 
-    Its metrics: `"return"` and `"length"`, the means of the agent's episodes before the
-    update, where an episode that was cut off counts up to that point;
-    `"population_return"` and `"best_return"`, the mean and the largest return of the
-    population; `"spread"`, the standard deviation of the population, averaged over the
-    weights.
+    Its metrics: `"return"` and `"length"`, the means over the agent's episodes before
+    the update, which include unfinished ones; `"population_return"` and
+    `"best_return"`, the mean and the highest return of the population; and `"spread"`,
+    the standard deviation of the population, averaged over the weights.
 
-    CMA-ES keeps a covariance matrix of all weights, and is for policies with few: up to
-    about a thousand. Sep-CMA-ES and SNES keep its diagonal.
+    CMA-ES keeps a covariance matrix of all weights, so it suits policies with up to
+    about a thousand. Sep-CMA-ES and SNES keep only its diagonal.
     """
 
     strategy: Strategy = choice(
-        "OpenES", "Which evolution strategy.", options=get_args(Strategy)
+        "OpenES", "The evolution strategy.", options=get_args(Strategy)
     )
     learning_rate: Float[Array, ""] = real(
         0.05,
@@ -89,11 +88,11 @@ class EvolutionStrategy(AbstractAlgorithm[EvolutionLearner]):
     )
     initial_spread: Float[Array, ""] = real(
         0.1,
-        "Standard deviation of the population at the beginning; for OpenES always.",
+        "Initial standard deviation of the population; constant in OpenES.",
         above=0,
     )
     population_size: int = count(64, "Policies in a generation.", minimum=4)
-    num_episodes: int = count(4, "Episodes that every policy plays.")
+    num_episodes: int = count(4, "Episodes played by every policy.")
     episode_steps: int = count(200, "Steps after which an episode is cut off.")
     hidden_width: int = count(16, "Width of the hidden layers.")
     hidden_depth: int = count(1, "Number of hidden layers.", minimum=0)
@@ -102,7 +101,7 @@ class EvolutionStrategy(AbstractAlgorithm[EvolutionLearner]):
     )
     torso: Torso = choice(
         "auto",
-        "Whether the network begins with a convolution; 'auto': for images.",
+        "Whether the network starts with a convolution; 'auto' means for images.",
         options=get_args(Torso),
     )
 
@@ -116,7 +115,7 @@ class EvolutionStrategy(AbstractAlgorithm[EvolutionLearner]):
 
     @property
     def steps_per_update(self) -> int:
-        # The agent plays along.
+        # The agent plays too.
         return (self.population_size + 1) * self.num_episodes * self.episode_steps
 
     def init(self, env: AbstractEnvironment, key: Key[Array, ""]) -> EvolutionLearner:
@@ -134,7 +133,7 @@ class EvolutionStrategy(AbstractAlgorithm[EvolutionLearner]):
         strategy, settings = _strategy_of(self, weights)
         with _implicit_promotion():
             distribution = strategy.init(strategy_key, weights, settings)
-        if self.strategy == "OpenES":  # It has a schedule instead of a setting.
+        if self.strategy == "OpenES":  # It has a schedule instead of a constant.
             distribution = distribution.replace(std=self.initial_spread)
         return EvolutionLearner(
             agent=agent,
@@ -191,7 +190,7 @@ def _play(
     population: Float[Array, "members weights"],
     key: Key[Array, ""],
 ) -> Rollout:
-    """Plays the episodes of the agent, and behind it those of the population."""
+    """Plays the episodes of the agent, followed by those of the population."""
     weights, with_weights = _split(agent)
     everyone = jnp.concatenate([weights[None], population])
     return population_rollout(
@@ -211,7 +210,7 @@ def _tell(
     distribution: PyTree,
     key: Key[Array, ""],
 ) -> tuple[Actor, PyTree]:
-    """Moves the distribution to where returns are larger, and the agent with it."""
+    """Moves the distribution toward higher returns, and the agent with it."""
     weights, with_weights = _split(agent)
     strategy, settings = _strategy_of(evolution, weights)
     with _implicit_promotion():
@@ -230,7 +229,8 @@ def _tell(
 
 
 def _split(agent: Actor) -> tuple[Float[Array, " weights"], Any]:
-    """The weights of a policy as a vector, and how to put others in their place."""
+    """The weights of a policy as a vector, and a function that puts others in their
+    place."""
     weights, rest = eqx.partition(agent, eqx.is_inexact_array)
     vector, restore = jax.flatten_util.ravel_pytree(weights)
     return vector, lambda vector: eqx.combine(restore(vector), rest)
@@ -239,7 +239,7 @@ def _split(agent: Actor) -> tuple[Float[Array, " weights"], Any]:
 def _strategy_of(
     evolution: EvolutionStrategy, weights: Float[Array, " weights"]
 ) -> tuple[Any, Any]:
-    """evosax's algorithm, and its settings."""
+    """evosax's algorithm and its settings."""
     strategy, settings = _make_strategy(
         evolution.strategy, evolution.population_size, weights.size, weights.dtype
     )
@@ -252,7 +252,7 @@ def _strategy_of(
 def _make_strategy(
     name: str, population_size: int, num_weights: int, dtype: Any
 ) -> tuple[Any, Any]:
-    # One object for one set of arguments: what evosax compiles, it caches by them.
+    # One object for each set of arguments: evosax caches compiled functions by object.
     class_name, has_optimizer = _STRATEGIES[name]
     options = {}
     if has_optimizer:
@@ -278,6 +278,6 @@ def _import_evosax() -> Any:
 
 @contextlib.contextmanager
 def _implicit_promotion():
-    """What evosax and optax need, and a user may have forbidden."""
+    """JAX's default promotion, which evosax and optax need and users may disable."""
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         yield

@@ -81,7 +81,7 @@ class AbstractCell(eqx.Module):
 
         The tuple `(outputs, carries)`. The carries are those right after each step.
         """
-        # One product for all steps, so that the loop has only the other one to do.
+        # One product for all steps, so that only the other one is left for the loop.
         gates = affine(self.to_gates, inputs)
 
         def body(carry, inputs):
@@ -176,8 +176,8 @@ def _width(cell: AbstractCell) -> int:
 def _layers(
     input_size: int, width: int, num_gates: int, keep: int, key: Key[Array, ""]
 ) -> tuple[eqx.nn.Linear, eqx.nn.Linear]:
-    """From the input, and from the carry, to the gates, of which number `keep` keeps
-    what was remembered."""
+    """The layers from the input and from the carry to the gates. Gate number `keep`
+    keeps the memory."""
     bias = jnp.zeros((num_gates, width))
 
     def layer(size, bias, key):

@@ -114,8 +114,8 @@ class Network(eqx.Module):
     def of_batch(self, observations: PyTree[Array]) -> Float[Array, "*output batch"]:
         """The outputs for a batch of observations; the batch is their last axis.
 
-        This way biases are added to rows, and no product has to be transposed: on a
-        CPU, it takes two thirds of the time of `jax.vmap`.
+        In this layout, biases are added to rows and no product is transposed, which on
+        a CPU takes two thirds of the time of `jax.vmap`.
         """
         return self._of_features(jax.vmap(self._features)(observations).T)
 
@@ -147,7 +147,7 @@ class Network(eqx.Module):
 class Constants(eqx.Module):
     """Numbers that must not be trained, stored as integers with the same bits.
 
-    Every floating-point array in an agent is a weight: gradients change it, an
+    Every floating-point array in an agent counts as a weight: gradients change it, an
     optimizer may decay it, and an evolution strategy perturbs it.
     """
 
@@ -171,10 +171,10 @@ class ActorCritic(AbstractValue):
     It can be called as a policy: `agent(key, observation)` draws an action, and
     `agent.greedy(key, observation)` returns the most likely one.
 
-    With a memory, the two networks share a recurrent cell, and see what it makes of the
-    observations of an episode so far. Then `agent(key, observation, carry)` returns the
-    tuple `(action, carry)`, and an episode begins with `agent.initial_carry`.
-    [`eqenvs.rollout`][] and [`eqenvs.evaluate`][] do both by themselves.
+    With a memory, the two networks share a recurrent cell, and their input is its
+    output. Then `agent(key, observation, carry)` returns the tuple `(action, carry)`,
+    and an episode begins with `agent.initial_carry`. [`eqenvs.rollout`][] and
+    [`eqenvs.evaluate`][] take care of both.
     """
 
     encoder: Network | None
@@ -256,7 +256,7 @@ class ActorCritic(AbstractValue):
     def remember(
         self, observation: PyTree[Array], carry: PyTree[Array]
     ) -> tuple[PyTree[Array], PyTree[Array]]:
-        """The features that the networks see, and the new memory.
+        """The features, which are the networks' input, and the new memory.
 
         **Arguments:**
 
@@ -378,11 +378,11 @@ class ActorCritic(AbstractValue):
 
 
 class Actor(AbstractValue):
-    """A policy that is not random, from one network.
+    """A deterministic policy, from one network.
 
-    From a `Discrete` space it takes the action with the largest output. In a `Box`, the
-    hyperbolic tangent of the output is the place between the bounds; where there are
-    none, the output is the action.
+    In a `Discrete` space, it takes the action with the largest output. In a `Box`, the
+    hyperbolic tangent of the output is the position between the bounds; without bounds,
+    the output is the action.
 
     It can be called as a policy: `agent(key, observation)`, which is the same as
     `agent.greedy(key, observation)`.
@@ -415,7 +415,7 @@ class Actor(AbstractValue):
         """
         self.action_space = _shapes_of(action_space)
         outputs, self.bounds = _outputs_for(action_space)
-        # A small last layer makes the first actions nearly those in the middle.
+        # A small last layer puts the first actions near the middle of the space.
         self.network = Network(
             observation_space, outputs, hidden_sizes,
             output_scale=0.01, torso=torso, activation=activation, key=key,
@@ -444,7 +444,7 @@ class Actor(AbstractValue):
 def _outputs_for(
     space: AbstractSpace,
 ) -> tuple[int, tuple[Constants, Constants] | None]:
-    """How many outputs of a network decide an action, and the bounds of a `Box`."""
+    """The number of outputs that decide an action, and the bounds of a `Box`."""
     match space:
         case Discrete():
             return space.n, None
@@ -461,7 +461,7 @@ def _outputs_for(
 
 
 def _between(bounds: tuple[Constants, Constants], place: Array) -> Array:
-    """The action at a place, of which -1 and 1 are the bounds of a `Box`."""
+    """The action at a position from -1 to 1 between the bounds of a `Box`."""
     low, high = (bound.value for bound in bounds)
     is_bounded = jnp.isfinite(low) & jnp.isfinite(high)
     bottom = jnp.where(is_bounded, low, -1.0)
@@ -472,7 +472,7 @@ def _between(bounds: tuple[Constants, Constants], place: Array) -> Array:
 
 
 def _shapes_of(space: AbstractSpace) -> AbstractSpace:
-    """The space with shapes instead of bounds, which makes it hashable."""
+    """The space with shapes in place of bounds, which makes it hashable."""
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), space)
 
 

@@ -17,7 +17,7 @@ def plot_learning_curve(path: pathlib.Path, curves: Mapping[str, Any]) -> None:
     **Arguments:**
 
     - `path`: the PNG file to write.
-    - `curves`: for every name in the legend, the `metrics` of an
+    - `curves`: a dictionary from names, for the legend, to the `metrics` of
         [`eqenvs.agents.Trained`][].
 
     **Raises:**

@@ -139,7 +139,7 @@ class PQN(AbstractAlgorithm[PQNLearner]):
     """
 
     learning_rate: Float[Array, ""] = real(
-        5e-4, "Step size of RAdam at the beginning.", minimum=0
+        5e-4, "Initial step size of RAdam.", minimum=0
     )
     discount: Float[Array, ""] = real(0.99, "Discount factor.", minimum=0, maximum=1)
     q_lambda: Float[Array, ""] = real(
@@ -149,22 +149,22 @@ class PQN(AbstractAlgorithm[PQNLearner]):
         maximum=1,
     )
     initial_epsilon: Float[Array, ""] = real(
-        1.0, "Probability of a random action at the beginning.", minimum=0, maximum=1
+        1.0, "Initial probability of a random action.", minimum=0, maximum=1
     )
     final_epsilon: Float[Array, ""] = real(
-        0.05, "Probability of a random action in the end.", minimum=0, maximum=1
+        0.05, "Final probability of a random action.", minimum=0, maximum=1
     )
     exploration_fraction: Float[Array, ""] = real(
         0.1,
-        "Part of training in which the probability of a random action falls linearly.",
+        "Fraction of training over which exploration falls linearly.",
         above=0,
         maximum=1,
     )
     max_gradient_norm: Float[Array, ""] = real(
-        10.0, "Norm that longer gradients are clipped to.", minimum=0
+        10.0, "Largest norm of a gradient; longer ones are clipped.", minimum=0
     )
     reward_scale: Float[Array, ""] = real(
-        1.0, "Factor that rewards are multiplied by before the agent learns from them."
+        1.0, "Factor on the rewards that the agent learns from."
     )
     num_envs: int = count(64, "Number of environments.")
     rollout_steps: int = count(32, "Steps in each environment per update.")
@@ -177,7 +177,7 @@ class PQN(AbstractAlgorithm[PQNLearner]):
     )
     torso: Torso = choice(
         "auto",
-        "Whether the network begins with a convolution; 'auto': for images.",
+        "Whether the network starts with a convolution; 'auto' means for images.",
         options=get_args(Torso),
     )
     layer_norm: bool = flag(True, "Whether the layers are normalized.")
@@ -253,14 +253,14 @@ class PQN(AbstractAlgorithm[PQNLearner]):
 
 
 def _epsilon(pqn: PQN, learner: PQNLearner) -> Float[Array, ""]:
-    """The probability of a random action now."""
+    """The current probability of a random action."""
     fallen = (1 - learner.remaining()) / pqn.exploration_fraction
     change = pqn.final_epsilon - pqn.initial_epsilon
     return pqn.initial_epsilon + change * jnp.minimum(fallen, 1.0)
 
 
 class _Step(NamedTuple):
-    """What one step of the agent leaves to learn from."""
+    """The record of one step, from which the agent learns."""
 
     observation: PyTree[Array]
     action: Int32[Array, "*lanes"]
@@ -318,10 +318,10 @@ def _collect(
 def _next_values(
     agent: QNetwork, steps: _Step, last_observation: PyTree[Array]
 ) -> Float[Array, "steps num_envs"]:
-    """The value of the best action in the state that each step led to.
+    """The value of the best action in the state after each step.
 
-    At the end of an episode, that is the state it ended in. Its value counts only if
-    the episode was truncated there: only then it could have gone on.
+    At the end of an episode, that is its final state, whose value counts only if the
+    episode was truncated.
     """
 
     def value_of(observations):
@@ -350,7 +350,7 @@ class _Batch(NamedTuple):
 def _improve(
     pqn: PQN, learner: PQNLearner, batch: _Batch, key: Key[Array, ""]
 ) -> tuple[QNetwork, PyTree, dict[str, Float[Array, ""]]]:
-    """Several epochs of minibatches on what was collected."""
+    """Several epochs of minibatches on the collected steps."""
     batch = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), batch)
     weights, rest = eqx.partition(learner.agent, eqx.is_inexact_array)
     step_size = current_step_size(pqn, pqn.learning_rate, learner)
@@ -373,7 +373,7 @@ def _improve(
 def _loss(
     agent: QNetwork, batch: _Batch
 ) -> tuple[Float[Array, ""], dict[str, Float[Array, ""]]]:
-    """The loss of a minibatch, and what there is to say about it."""
+    """The loss of a minibatch, and its metrics."""
     values = agent.values_of_batch(batch.observation)
     # A mask: the gradient of an index would be a scatter, one entry at a time.
     actions = jax.lax.broadcasted_iota(jnp.int32, values.shape, 0)
@@ -384,7 +384,7 @@ def _loss(
 
 
 def _optimizer(pqn: PQN) -> optax.GradientTransformation:
-    """RAdam's direction; the step size is applied where it is used."""
+    """RAdam's direction; `_improve` applies the step size."""
     return optax.chain(
         optax.clip_by_global_norm(pqn.max_gradient_norm),  # pyright: ignore
         optax.scale_by_radam(),

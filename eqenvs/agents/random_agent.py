@@ -1,4 +1,4 @@
-"""An agent that acts at random and learns nothing: what others are compared with."""
+"""An agent that acts at random and learns nothing: the baseline for the others."""
 
 from typing import Any
 
@@ -26,12 +26,12 @@ class RandomPolicy(eqx.Module):
         return self.action_space.sample(key)
 
     def greedy(self, key: Key[Array, ""], observation: PyTree[Array]) -> Any:
-        """The same: no action is the most likely one."""
+        """The same, since all actions are equally likely."""
         return self(key, observation)
 
 
 class RandomLearner(AbstractLearner):
-    """Where the environments are."""
+    """The states of the environments."""
 
     agent: RandomPolicy
     states: PyTree[Array]

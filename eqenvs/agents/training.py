@@ -34,7 +34,7 @@ from .checkpoint import Recorder
 class TrainingInterrupted(KeyboardInterrupt):
     """Ctrl-C was pressed during training.
 
-    - `trained`: what was learned until then.
+    - `trained`: the result so far.
     - `folder`: where it was saved; `None` if it was not.
     """
 
@@ -47,7 +47,7 @@ class TrainingInterrupted(KeyboardInterrupt):
 class TrainingDiverged(ArithmeticError):
     """A loss or a weight became infinite or NaN.
 
-    - `trained`: what was learned until then.
+    - `trained`: the result so far.
     - `folder`: where it was saved; `None` if it was not.
     """
 
@@ -131,7 +131,9 @@ def train(
     The attribute `trained` of the first two has the result so far.
     """
     if not isinstance(algorithm, AbstractAlgorithm):
-        raise TypeError(f"algorithm must be one, such as PPO(); got {algorithm!r}.")
+        raise TypeError(
+            f"algorithm must be an algorithm such as PPO(); got {algorithm!r}."
+        )
     if not isinstance(env, AbstractEnvironment):
         raise TypeError(f"env must be an environment; got {env!r}.")
     check_count("num_steps", num_steps)

@@ -1,4 +1,4 @@
-"""The command `eqenvs`: `pip install "eqenvs[cli]"`."""
+"""The `eqenvs` command: `pip install "eqenvs[cli]"`."""
 
 import os
 import sys

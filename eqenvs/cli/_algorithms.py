@@ -1,4 +1,4 @@
-"""The algorithms by name, as the command line and facts about environments use them."""
+"""The names of algorithms on the command line and in the facts about environments."""
 
 import difflib
 import importlib
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ..agents import AbstractAlgorithm
 
 
-# Imported only when they are used, because they need optional packages.
+# Imported only when used, because they need optional packages.
 ALGORITHMS = {
     "ppo": "eqenvs.agents:PPO",
     "a2c": "eqenvs.agents:A2C",
@@ -26,12 +26,11 @@ def find(name: str) -> "type[AbstractAlgorithm]":
 
     **Arguments:**
 
-    - `name`: a name of the table, or where to import a class from, written
-        `"module:Class"`.
+    - `name`: a name from the table, or a class to import, written `"module:Class"`.
 
     **Raises:**
 
-    `ValueError` if there is no such algorithm; `TypeError` if it is something else.
+    `ValueError` if there is no such algorithm; `TypeError` if the class is not one.
     """
     if name not in ALGORITHMS and name.count(":") != 1:
         close = difflib.get_close_matches(name.lower(), ALGORITHMS, n=1)
@@ -61,6 +60,6 @@ def find(name: str) -> "type[AbstractAlgorithm]":
 
 
 def look_in_current_folder() -> None:
-    """Modules there can be imported from now on, as `python -m` does it."""
+    """Makes modules in a folder importable, as `python -m` does."""
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())

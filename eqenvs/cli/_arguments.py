@@ -1,4 +1,4 @@
-"""Arguments that several commands share."""
+"""Arguments shared by several commands."""
 
 import pathlib
 from collections.abc import Sequence
@@ -27,11 +27,11 @@ Algorithm = Annotated[
     str,
     tyro.conf.arg(
         metavar="NAME",
-        help=f"Algorithm: {', '.join(ALGORITHMS)}, or one of your own, as "
+        help=f"Algorithm: {', '.join(ALGORITHMS)}, or your own, written "
         "mymodule:MyAlgorithm.",
     ),
 ]
-# Their defaults depend on other arguments, and are described in words.
+# Their defaults depend on other arguments and are described in words.
 OptionalInt = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="")]
 OptionalFloat = Annotated[
     float | None, tyro.conf.arg(metavar="FLOAT", help_behavior_hint="")
@@ -41,16 +41,16 @@ OptionalFolder = Annotated[
 ]
 
 
-# What `--agent.gamma 0.9` is short for, and `--env.gravity 3.7`.
+# The options that `--agent.discount 0.9` and `--env.gravity 3.7` are short for.
 _ASSIGNMENTS = {"agent": "--agent", "env": "--parameters"}
 
 
 def gather_assignments(arguments: Sequence[str]) -> list[str]:
-    """Writes `--agent.learning-rate 1e-3` as `--agent learning_rate=1e-3`.
+    """Rewrites `--agent.learning-rate 1e-3` as `--agent learning_rate=1e-3`.
 
     **Arguments:**
 
-    - `arguments`: those of the command line.
+    - `arguments`: the arguments of the command line.
 
     **Returns:**
 

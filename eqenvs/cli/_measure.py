@@ -46,8 +46,8 @@ def seconds(function: Callable[[], Any]) -> float:
 
 
 def calls_needed(function: Callable[[], Any]) -> int:
-    """The number of calls in a row that take long enough to be timed, estimated from
-    one or two."""
+    """How many calls in a row take long enough to be timed, estimated from one or
+    two."""
     first = seconds(function)  # The first call is slower than the others.
     return 1 if first > 10 * SECONDS else max(1, round(SECONDS / seconds(function)))
 
@@ -66,7 +66,7 @@ def interleaved(
 def warm_and_interleaved(
     functions: dict[str, Callable[[], Any]], repeats: int
 ) -> dict[str, list[float]]:
-    """Like `interleaved`, after one call of each function that does not count."""
+    """Like `interleaved`, after one call of each function that is not timed."""
     return {
         name: times[1:] for name, times in interleaved(functions, repeats + 1).items()
     }
@@ -130,7 +130,7 @@ def as_float32(observation: Any) -> Any:
 class Use:
     """How a rollout uses observations.
 
-    - `digest(observation, actions)`: what is added up besides the rewards, so that the
+    - `digest(observation, actions)`: a number added to the sum of rewards, so that the
         compiler cannot leave anything out.
     - `policy(observations)`: the actions of all lanes; `None` to play actions drawn
         beforehand.
@@ -163,7 +163,7 @@ class Loop:
     advance: Callable[[Any, Any], Any]
 
     def play(self, carry: Any, actions: Any) -> Any:
-        """Takes the steps along the leading axis of `actions`; returns the carry."""
+        """Takes one step for each entry of `actions`; returns the carry."""
 
         def body(carry, actions):
             return self.advance(carry, actions), None
@@ -253,7 +253,7 @@ def loop_of(way: str, env: AbstractEnvironment, num_envs: int, use: Use = KEPT) 
 
 
 def new_key(way: str) -> Any:
-    """A key of the implementation that belongs to a way."""
+    """A key of the implementation that one of the `WAYS` uses."""
     return fast_key(1) if way == "fast" else jr.key(1)
 
 

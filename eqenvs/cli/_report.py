@@ -8,8 +8,8 @@ from .._rollout import evaluate, Evaluation
 
 
 def report(env: Any, agent: Any, seed: int, num_episodes: int) -> Evaluation:
-    """Evaluates an agent, by its most likely actions if it has `greedy`, and prints the
-    result."""
+    """Evaluates an agent and prints the result. It takes its most likely actions if it
+    has `greedy`."""
     result = evaluate(env, getattr(agent, "greedy", agent), seed, num_episodes)
     found = summary(result)
     low, median, high = found["quartiles"]
@@ -24,7 +24,7 @@ def report(env: Any, agent: Any, seed: int, num_episodes: int) -> Evaluation:
 
 
 def summary(result: Evaluation) -> dict[str, Any]:
-    """The returns and lengths of episodes in a few numbers."""
+    """A summary of the returns and lengths of episodes."""
     returns = np.asarray(result.episode_return, float)
     spread = returns.std(ddof=1) if returns.size > 1 else 0.0
     return {

@@ -18,8 +18,8 @@ Agent = Annotated[
     str,
     tyro.conf.arg(
         metavar="NAME",
-        help=f"Which algorithm: {', '.join(ALGORITHMS)}, random, or one of your own, "
-        "as mymodule:MyAlgorithm.",
+        help=f"Algorithm: {', '.join(ALGORITHMS)}, random, or your own, written "
+        "mymodule:MyAlgorithm.",
     ),
 ]
 Names = Annotated[
@@ -29,26 +29,26 @@ Names = Annotated[
 
 @dataclass
 class Bsuite:
-    """Measure an algorithm by bsuite's 23 experiments: 468 agents, seven abilities.
+    """Measure an algorithm with bsuite: 23 experiments, 468 agents, seven abilities.
 
-    The same command goes on with a sweep that ended early.
+    If a sweep is interrupted, the same command continues it.
     """
 
     agent: Agent = "a2c"
     hyperparameters: Assignments = ()
     """Hyperparameters of the algorithm, such as learning_rate=0.001."""
     experiments: Names = ()
-    """Which experiments, such as catch deep_sea; by default all."""
+    """Experiments to run, such as catch deep_sea; all by default."""
     skip: Names = ()
     """Experiments to leave out, such as mnist mnist_noise mnist_scale, which need
     files."""
     quick: bool = False
     """Play a tenth of the episodes, for a first impression."""
     seed: int = 0
-    """Seed of the random numbers."""
+    """Seed for the random numbers."""
     output: OptionalFolder = None
-    """Folder for bsuite's CSV files, radar.png and report.md; by default one in runs
-    that is named after the agent and the seed."""
+    """Folder for bsuite's CSV files, radar.png and report.md; by default
+    runs/bsuite-AGENT-seedN."""
 
     def run(self) -> None:
         _use_all_cores()
@@ -73,7 +73,7 @@ class Bsuite:
             if name == next(iter(sweep.abilities)):
                 print()
             print(f"{name.replace('_', ' '):20}  {score:.2f}")
-        print(f"\nThe radar and the report are in {sweep.folder}.")
+        print(f"\nSaved the radar chart and the report in {sweep.folder}.")
 
     def _folder(self) -> pathlib.Path:
         suffix = "-quick" if self.quick else ""
@@ -81,7 +81,7 @@ class Bsuite:
         return pathlib.Path("runs") / f"bsuite-{name}-seed{self.seed}{suffix}"
 
 
-# As bsuite's own agents: two layers of 64, one environment, short rollouts.
+# Like bsuite's own agents: two layers of 64, one environment, short rollouts.
 _HYPERPARAMETERS: dict[str, dict[str, Any]] = {
     "a2c": {"rollout_steps": 32, "learning_rate": 3e-3, "gae_lambda": 0.9},
     "ppo": {"rollout_steps": 128, "num_minibatches": 4},
@@ -90,12 +90,12 @@ _HYPERPARAMETERS: dict[str, dict[str, Any]] = {
 
 
 def algorithm(name: str, **hyperparameters: Any) -> Any:
-    """An algorithm with one environment, and a network like that of bsuite's agents.
+    """An algorithm with one environment and a network like that of bsuite's agents.
 
     **Arguments:**
 
-    - `name`: its name, `"random"`, or where to import it from.
-    - `**hyperparameters`: hyperparameters that differ.
+    - `name`: its name, `"random"`, or `"module:Class"`.
+    - `**hyperparameters`: hyperparameters to change.
     """
     cls = find("eqenvs.agents:RandomAgent" if name == "random" else name)
     ours = {"num_envs": 1} if "num_envs" in inspect.signature(cls).parameters else {}
@@ -103,8 +103,8 @@ def algorithm(name: str, **hyperparameters: Any) -> Any:
 
 
 def _use_all_cores() -> None:
-    """One device for each core, over which the lanes are spread."""
+    """Turns each core into a device, over which the lanes are spread."""
     import jax
 
-    with contextlib.suppress(RuntimeError, AttributeError):  # JAX has started already.
+    with contextlib.suppress(RuntimeError, AttributeError):  # JAX has already started.
         jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))

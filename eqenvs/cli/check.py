@@ -19,11 +19,11 @@ class Check:
     not."""
 
     environment: Annotated[str, tyro.conf.Positional]
-    """What to check: an id such as CartPole-v1; module:Class, if the class needs no
-    arguments; or module:function, which returns an environment."""
+    """What to check: an id such as CartPole-v1; module:Class, for a class that needs no
+    arguments; or module:function, for a function that returns an environment."""
 
     seed: int = 0
-    """Seed for the steps that are played."""
+    """Seed for the random numbers."""
 
     def run(self) -> None:
         env = _environment(self.environment)
@@ -39,7 +39,7 @@ def _environment(path: str) -> AbstractEnvironment:
     module, colon, name = path.partition(":")
     if not colon or is_foreign(path):
         return make(path)
-    # A module in the current folder, as `python -m` would find it.
+    # Finds modules in the current folder, as `python -m` does.
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:

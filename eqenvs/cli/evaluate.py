@@ -28,6 +28,6 @@ class Evaluate:
 
         check_count("num_episodes", self.num_episodes)
         as_key(self.seed, "evaluate")
-        look_in_current_folder()  # for an environment or an algorithm of the user's
+        look_in_current_folder()  # for the user's own environments and algorithms
         run = load(self.folder)
         report(run.env, run.agent, self.seed, self.num_episodes)

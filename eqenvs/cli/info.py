@@ -33,7 +33,7 @@ class Info:
 
 
 def plain_text(markdown: str) -> str:
-    """A docstring as it should look in a terminal, without the signs of Markdown."""
+    """A docstring for the terminal, without Markdown's markup."""
     text = inspect.cleandoc(markdown).strip()
     text = re.sub(
         r"^\|.*\|$(\n\|.*\|$)*", lambda table: _columns(table[0]), text, flags=re.M
@@ -45,7 +45,7 @@ def plain_text(markdown: str) -> str:
 
 
 def _columns(table: str) -> str:
-    """A table with columns that are as wide as their widest cell."""
+    """A table with columns as wide as their widest cells."""
     rows = [
         [cell.strip().replace("`", "") for cell in row.strip("|").split("|")]
         for row in table.splitlines()

@@ -17,12 +17,12 @@ class Play:
     """Play an environment by hand, on a page in your browser."""
 
     id: OptionalId = None
-    """The environment, such as CartPole-v1, or one of your own, as
+    """The environment, such as CartPole-v1, or your own, written
     mymodule:MyEnvironment. With --agent, the default is the agent's environment."""
     agent: OptionalFolder = None
-    """Who can take over: the folder of a run, such as runs/CartPole-v1-seed0, or the id
-    of an environment whose agent comes with eqenvs, such as CartPole-v1. You then play
-    in the environment it was trained in."""
+    """An agent that can take over: the folder of a run, such as runs/CartPole-v1-seed0,
+    or the id of an environment whose agent comes with eqenvs, such as CartPole-v1. You
+    then play in the environment it was trained in."""
     parameters: Assignments = ()
     """Parameters of the environment, such as gravity=3.7 pole_mass=0.2. `eqenvs info`
     lists them."""
@@ -89,8 +89,8 @@ def find(id: str) -> EnvironmentSpec:
 
 
 def make(facts: EnvironmentSpec, parameters: dict[str, Any]) -> Any:
-    """The environment, imported from the current folder if it is there."""
-    # As `python -m` does, and a script does not.
+    """The environment, imported from the current folder if it is defined there."""
+    # As `python -m` does; a script does not.
     sys.path.insert(0, os.getcwd())
     try:
         return facts.make(**parameters)
@@ -99,7 +99,7 @@ def make(facts: EnvironmentSpec, parameters: dict[str, Any]) -> Any:
 
 
 def path_of(env: Any, name: str) -> list[str]:
-    """The path to a parameter of an environment, or of one that it wraps."""
+    """The path to a parameter of an environment, or of one it wraps."""
     path, allowed, inside = [], [], env
     while inside is not None:
         described = described_fields(type(inside))

@@ -38,18 +38,18 @@ class Train:
     id: OptionalId = None
     """The environment, such as CartPole-v1."""
     resume: OptionalFolder = None
-    """Instead of starting a new run, continue the one in this folder, which ended
-    early."""
+    """Continue the run in this folder, which ended early, instead of starting a new
+    one."""
     algorithm: Algorithm = "ppo"
     agent: Assignments = ()
     """Hyperparameters of the algorithm, such as learning_rate=1e-3 num_envs=128. The
-    defaults are values known to work for this environment, or else the algorithm's
-    own."""
+    defaults are values known to work in this environment, if any, or the
+    algorithm's."""
     parameters: Assignments = ()
     """Parameters of the environment, such as gravity=3.7 pole_mass=0.2."""
     num_steps: OptionalInt = None
-    """Number of steps in all environments together. The default is 1,000,000, or a
-    number known to be enough for this environment."""
+    """Total number of steps in all environments. The default is a number known to be
+    enough for this environment, if any, or 1,000,000."""
     seed: int = 0
     """Seed for the random numbers."""
     learning_rate: OptionalFloat = None
@@ -72,7 +72,7 @@ class Train:
         from ..agents.checkpoint import annotate
         from ..agents.plot import plot_learning_curve
 
-        # Errors should come before the training, not after it.
+        # Errors should come before training, not after it.
         check_count("num_episodes", self.num_episodes)
         start = time.perf_counter()
         try:
@@ -141,7 +141,7 @@ class Train:
                 notes={"id": self.id},
             )
         except BaseException:
-            with contextlib.suppress(OSError):  # It stays if anything is in it.
+            with contextlib.suppress(OSError):  # It stays if it is not empty.
                 folder.rmdir()
             raise
         return folder
@@ -154,7 +154,7 @@ class Train:
         for name in given:
             if getattr(self, name) != getattr(Train, name):
                 raise ValueError(
-                    f"--resume keeps the {name} of the run, so it cannot be given; got "
+                    f"--resume keeps the run's {name}, so it cannot be given; got "
                     f"{getattr(self, name)!r}."
                 )
         resume(
@@ -170,7 +170,7 @@ class Train:
 # Hyperparameters with an option of their own.
 _SHORT = ("learning_rate", "discount", "num_envs")
 
-# As Python writes them; JSON has others.
+# Python's spelling; JSON has its own.
 _WORDS = {"True": True, "False": False, "None": None}
 
 

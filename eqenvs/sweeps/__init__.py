@@ -1,3 +1,3 @@
-"""Sweeps: many training runs that together measure an agent."""
+"""Sweeps: many training runs that together measure an algorithm."""
 
 from . import bsuite as bsuite

@@ -91,7 +91,7 @@ def test_what_was_forgotten():
 
 def test_mistakes(unchecked):
     for wrong in (3, gymnasium.make("CartPole-v1")):
-        with pytest.raises(TypeError, match="env must be an id of Gymnasium's"):
+        with pytest.raises(TypeError, match="env must be a Gymnasium id"):
             from_gymnasium(wrong)
     with pytest.raises(gymnasium.error.NameNotFound):
         eqenvs.make("gymnasium:Cartpool-v1")

@@ -333,7 +333,7 @@ def test_the_other_precision_is_refused(a_run):
     bits = 64 if is_x64 else 32
     with (
         jax.enable_x64(not is_x64),
-        pytest.raises(ValueError, match=rf"run\.json is of a run with {bits}-bit"),
+        pytest.raises(ValueError, match=rf"run\.json belongs to a run with {bits}-bit"),
     ):
         load(a_run)
 

@@ -205,7 +205,7 @@ def test_hyper_parameters_do_not_recompile():
 
 
 def test_mistakes(unchecked):
-    with pytest.raises(TypeError, match="algorithm must be one, such as PPO"):
+    with pytest.raises(TypeError, match="algorithm must be an algorithm such as PPO"):
         train(PPO, ENV, 0, 10)
     with pytest.raises(TypeError, match="env must be an environment; got 3"):
         train(Walk(), 3, 0, 10)

@@ -228,7 +228,7 @@ class TestMistakes:
 
         with pytest.raises(ValueError, match="without Brax's `AutoResetWrapper`"):
             from_brax(envs.create("fast"))
-        with pytest.raises(ValueError, match="Adapt it before it is batched"):
+        with pytest.raises(ValueError, match="Adapt the environment before batching"):
             from_brax(envs.create("fast", auto_reset=False, batch_size=2))
 
     def test_several_agents(self):

@@ -1,4 +1,4 @@
-"""A page on this machine that shows the current policy while an agent is training:
+"""A local page that shows the current policy while an agent trains:
 `pip install "eqenvs[play]"`."""
 
 from ._watcher import Watcher as Watcher

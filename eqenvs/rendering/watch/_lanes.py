@@ -1,4 +1,4 @@
-"""Lanes that a policy plays for the page, beside its training."""
+"""Lanes that the current policy plays for the page, apart from training."""
 
 from typing import Any, NamedTuple
 
@@ -17,9 +17,9 @@ from ..scene import Scene
 
 
 class Played(NamedTuple):
-    """What happened in some steps; every array has the axes `(steps, lanes)`.
+    """A record of several steps. Every array has axes `(steps, lanes)`.
 
-    - `scenes`: the picture of the state that each step led to.
+    - `scenes`: the picture of the state after each step.
     - `episode_return`: the return of the episode so far.
     - `ended`: the sum of `TERMINATED` and `TRUNCATED` where an episode ended.
     """
@@ -30,16 +30,16 @@ class Played(NamedTuple):
 
 
 class Lanes:
-    """A few lanes of an environment, played a number of steps at a time.
+    """A few lanes of an environment, played several steps at a time.
 
-    They draw from a key of their own, and share nothing with training.
+    They draw from their own key and share nothing with training.
     """
 
     def __init__(self, env: Any, most_lanes: int, num_steps: int):
         """**Arguments:**
 
-        - `env`: an environment, or a batch of them, of which the first are taken.
-        - `most_lanes`: the number of lanes, if no batch is smaller.
+        - `env`: an environment, or a batch of them, whose first few are played.
+        - `most_lanes`: the number of lanes, unless the batch is smaller.
         - `num_steps`: the number of steps at a time.
 
         **Raises:**
@@ -60,7 +60,7 @@ class Lanes:
         eqx.filter_eval_shape(_first_scenes, self.envs, self._key)
 
     def play(self, agent: Any) -> Played:
-        """Plays on, by a policy of the kind that the first call was given."""
+        """Plays on with a policy of the same structure as in the first call."""
         if self._lanes is None:
             self._lanes = _start(self.envs, agent, self._key)
         self._times += 1
@@ -103,7 +103,7 @@ def _play(
         lanes, step = player.step(jr.fold_in(key, time), lanes, reset=True)
         ended = TERMINATED * step.terminated.astype(jnp.uint8)
         ended += TRUNCATED * step.truncated.astype(jnp.uint8)
-        # The state that an episode ended in, and not that of the next one.
+        # The state in which the episode ended, not the first state of the next one.
         return lanes, (_draw(envs, step.next_state), step.reward, ended)
 
     times = jnp.arange(num_steps, dtype=jnp.uint32)

@@ -1,10 +1,10 @@
-"""Serves the page while an agent trains, without slowing the training down.
+"""Serves the page while an agent trains, without slowing training down.
 
-Between two pieces of training, the current policy plays a few lanes a little further;
-the page shows that until the next piece comes. How often this happens follows from how
-long it takes, so that it costs at most a few percent of the time, and nothing while no
-page is open. The server runs in a thread of its own, and lets in whom `eqenvs play`
-lets in: see `play/_server.py`.
+Between two pieces of training, the current policy plays a few lanes for a few more
+steps, which the page shows until the next piece arrives. The slower this is, the less
+often it happens, so it takes at most a few percent of the time, and none while no page
+is open. The server runs in its own thread and admits the same requests as `eqenvs
+play`: see `play/_server.py`.
 """
 
 import asyncio
@@ -36,14 +36,14 @@ from ._lanes import Lanes
 
 _HERE = Path(__file__).parent
 _MOST_LANES = 16
-_CLIP_SECONDS = 2.0  # of play, which are sent together
-_SHARE = 0.03  # of the time, at most
-_MOST_WAITING = 8  # messages for a page that does not take them
-_MOST_POINTS = 400  # of the learning curve that a page starts with
+_CLIP_SECONDS = 2.0  # of play, sent in one message
+_SHARE = 0.03  # of the training time, at most
+_MOST_WAITING = 8  # messages queued for a page that is too slow
+_MOST_POINTS = 400  # of the learning curve that a new page gets
 
 
 class Watcher:
-    """Shows the current policy of a training in a page on this machine.
+    """Shows the current policy on a local page while an agent trains.
 
     ```python
     with Watcher(env, num_steps=500_000) as watcher:
@@ -64,10 +64,10 @@ class Watcher:
         """**Arguments:**
 
         - `env`: the environment, or a batch of them; it must have a picture.
-        - `num_steps`: the total number of steps of the training.
+        - `num_steps`: the total number of training steps.
         - `title`: the heading of the page; by default the environment's class.
         - `frames_per_second`: the number of steps the page shows per second; by default
-            what is registered for the environment.
+            the number registered for the environment.
         - `browser`: whether to open the page in a browser.
 
         **Raises:**
@@ -127,13 +127,13 @@ class Watcher:
     def show(
         self, agent: Callable[[], Any], steps: int, mean_return: float | int
     ) -> None:
-        """Shows the progress of training and, from time to time, what the agent does.
+        """Shows the progress of training and, from time to time, the agent at play.
 
         **Arguments:**
 
-        - `agent`: makes the current policy; called only when it is shown.
+        - `agent`: returns the current policy; called only when the policy is shown.
         - `steps`: the number of steps so far.
-        - `mean_return`: the mean return of the last episodes; NaN if there is none.
+        - `mean_return`: the mean return of the last episodes; NaN if there are none.
         """
         point = (steps, float(mean_return) if math.isfinite(mean_return) else None)
         self._remember(point)
@@ -146,7 +146,7 @@ class Watcher:
         self._last_clip = _write({"type": "clip", **self._clip(agent())})
         self._send(self._last_clip)
         now = time.perf_counter()
-        # The first one was compiled.
+        # The first call also compiled.
         wait = (now - begin) / _SHARE if self._is_compiled else 0.0
         self._next_clip = now + max(wait - (now - begin), 0.8 * _CLIP_SECONDS)
         self._is_compiled = True
@@ -177,7 +177,7 @@ class Watcher:
             "recording": packer.to_base64(level=1),
         }
 
-    # What the server calls, in its own thread.
+    # Called by the server, in its own thread.
 
     def _send(self, *messages: Any) -> None:
         texts = [x if x is None or isinstance(x, str) else _write(x) for x in messages]
@@ -185,7 +185,7 @@ class Watcher:
         def put() -> None:
             for page in self._pages:
                 for text in texts:
-                    # A page that takes nothing any more misses something.
+                    # A page that does not keep up misses messages.
                     with contextlib.suppress(asyncio.QueueFull):
                         page.put_nowait(text)
 
@@ -193,7 +193,7 @@ class Watcher:
             self._loop.call_soon_threadsafe(put)
 
     async def serve_page(self, socket: WebSocket) -> None:
-        """Sends a page what there is to see, until one of the two is gone."""
+        """Sends messages to a page until it closes or training ends."""
         await socket.accept()
         waiting: asyncio.Queue[str | None] = asyncio.Queue(_MOST_WAITING)
         first = {**self._about, **self._progress(), "curve": list(self._curve)}
@@ -219,10 +219,10 @@ def _innermost_class(env: Any) -> type:
 
 
 def _frames_per_second(cls: type) -> float:
-    """What is registered for a class; the usual if nothing is."""
+    """The rate registered for a class, or the default."""
     for id in registered():
         facts = spec(id)
-        # Importing all of them would take long.
+        # Importing all of them would take too long.
         if cls.__name__ in str(facts.entry_point) and facts.factory is cls:
             return facts.frames_per_second
     return EnvironmentSpec.frames_per_second
@@ -231,7 +231,7 @@ def _frames_per_second(cls: type) -> float:
 async def _until_left(socket: WebSocket, waiting: "asyncio.Queue[str | None]") -> None:
     with contextlib.suppress(WebSocketDisconnect):
         while True:
-            await socket.receive_text()  # The page has nothing to say.
+            await socket.receive_text()  # The page sends nothing.
     while not waiting.empty():
         waiting.get_nowait()
     waiting.put_nowait(None)
@@ -242,7 +242,7 @@ def make_app(watcher: Watcher, *, token: str, port: int) -> Any:
 
     **Arguments:**
 
-    - `watcher`: what to show.
+    - `watcher`: the watcher whose messages the page shows.
     - `token`: the token that the address must contain.
     - `port`: the port it is served on.
 

@@ -1,4 +1,4 @@
-"""bsuite: 23 experiments with 468 settings, which measure seven abilities of an agent.
+"""bsuite: 23 experiments in 468 settings that measure seven abilities of an agent.
 
 Osband et al., "Behaviour suite for reinforcement learning" (ICLR 2020);
 https://github.com/google-deepmind/bsuite.

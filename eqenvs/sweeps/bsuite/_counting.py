@@ -1,8 +1,8 @@
-"""What bsuite counts of an agent, and when it writes it down.
+"""What bsuite counts while an agent plays, and when it logs the counts.
 
 The counts are those of `bsuite_info` in the environments of bsuite 0.3.6 and of its
-`Logging` wrapper. Everything is counted within an episode and added up when it ends, so
-that small numbers are never added to large ones.
+`Logging` wrapper. Each is kept per episode and added to the total when the episode
+ends, so small numbers are never added to large ones.
 """
 
 from collections.abc import Callable
@@ -38,10 +38,10 @@ class Count(NamedTuple):
     """Something that bsuite counts.
 
     - `name`: the name of the column.
-    - `of`: how much a step adds to the count of its episode.
-    - `over`: what becomes of the episodes: `"sum"` adds them up, `"any"` counts those
-        in which something happened, `"best"` keeps the largest, if it is positive.
-    - `is_whole`: whether bsuite writes it as an integer.
+    - `of`: how much a step adds to the episode's count.
+    - `over`: how episodes are combined: `"sum"` adds them up, `"any"` counts the
+        episodes with a nonzero count, `"best"` keeps the largest if it is positive.
+    - `is_whole`: whether bsuite writes the count as an integer.
     """
 
     name: str
@@ -55,7 +55,7 @@ def _reward(step: Step) -> Float[Array, ""]:
 
 
 def _regret(step: Step) -> Float[Array, ""]:
-    """How much less than 1 the end of an episode paid."""
+    """By how much the final reward fell short of 1."""
     return jnp.where(step.ended, 1 - step.reward, 0.0)
 
 
@@ -113,17 +113,17 @@ _COUNTS: dict[str, tuple[Count, ...]] = {
 
 
 def family_of(experiment: str) -> str:
-    """The experiments with the same environment count the same."""
+    """The environment of an experiment, which decides what is counted."""
     return max((name for name in _COUNTS if experiment.startswith(name)), key=len)
 
 
 def counts_of(experiment: str) -> tuple[Count, ...]:
-    """What bsuite counts in an experiment, besides steps, episodes and returns."""
+    """What bsuite counts in an experiment besides steps, episodes and returns."""
     return _COUNTS[family_of(experiment)]
 
 
 def columns_of(experiment: str) -> tuple[str, ...]:
-    """The columns of bsuite's files, in their order."""
+    """The columns of bsuite's files, in order."""
     return (
         "steps",
         "episode",
@@ -141,9 +141,8 @@ def whole_columns_of(experiment: str) -> frozenset[str]:
 
 
 def logged_episodes(num_episodes: int) -> np.ndarray:
-    """The episodes after which bsuite writes a row, up to the last one.
-
-    They are spaced logarithmically: 1, 2, ..., 9, 10, 12, 14, 17, 20, 25, 30, 40, ...
+    """The episodes after which bsuite writes a row, spaced logarithmically: 1, 2, ...,
+    9, 10, 12, 14, 17, 20, 25, 30, 40, ...
     """
     tenths = (10, 12, 14, 17, 20, 25, 30, 40, 50, 60, 70, 80, 90)
     found = {
@@ -156,12 +155,12 @@ def logged_episodes(num_episodes: int) -> np.ndarray:
 
 
 class RecordedState(AbstractWrapperState[State]):
-    """A state, and what was counted until then.
+    """A state and the counts so far.
 
-    - `totals`, `lost`: the counts of all episodes that ended, and what adding them up
-        has lost to rounding.
-    - `episode`: the counts of this episode.
-    - `rows`: the rows of bsuite's file so far; zeros where there is none yet.
+    - `totals`, `lost`: the counts of all finished episodes, and the rounding error of
+        their sums.
+    - `episode`: the counts of the current episode.
+    - `rows`: the rows of bsuite's file; zeros for rows still to come.
     """
 
     inner: State
@@ -172,15 +171,15 @@ class RecordedState(AbstractWrapperState[State]):
 
     @property
     def num_episodes(self) -> Float[Array, "*lanes"]:
-        """The number of episodes that ended."""
+        """The number of finished episodes."""
         return self.totals[..., 1]
 
 
 class Recorder(AbstractWrapper[RecordedState[State], Action, Observation, State]):
-    """Counts what bsuite counts, and remembers it at bsuite's times.
+    """Counts what bsuite counts and keeps a row whenever bsuite would log one.
 
-    Rewards are multiplied by `reward_scale`, and get normal noise of `noise_scale`; the
-    counts of the environment itself come before both.
+    Rewards are multiplied by `reward_scale` and get normal noise with standard
+    deviation `noise_scale`. The environment's own counts use the original rewards.
     """
 
     env: AbstractEnvironment[State, Action, Observation] = environment()
@@ -188,7 +187,7 @@ class Recorder(AbstractWrapper[RecordedState[State], Action, Observation, State]
         description="The episodes after which a row is written.", shape=(None,)
     )
     noise_scale: Float[Array, ""] = real(0.0, "Standard deviation of the noise.")
-    reward_scale: Float[Array, ""] = real(1.0, "What rewards are multiplied by.")
+    reward_scale: Float[Array, ""] = real(1.0, "Factor on every reward.")
     experiment: str = choice(
         "bandit", "The environment, which has its own counts.", options=tuple(_COUNTS)
     )
@@ -198,7 +197,7 @@ class Recorder(AbstractWrapper[RecordedState[State], Action, Observation, State]
         return (
             Count("steps", lambda step: jnp.ones(())),
             Count("episode", lambda step: jnp.ones(()), "any"),
-            Count("total_return", _reward),  # replaced by the reward that is paid
+            Count("total_return", _reward),  # replaced below by the scaled reward
             *counts_of(self.experiment),
         )
 
@@ -258,7 +257,7 @@ class Recorder(AbstractWrapper[RecordedState[State], Action, Observation, State]
     def _add_up(
         self, state: RecordedState[State], episode: Float[Array, " counts"]
     ) -> tuple[Float[Array, " counts"], Float[Array, " counts"]]:
-        """The totals after an episode, by Kahan's summation."""
+        """The totals after an episode, by Kahan summation."""
         over = np.array([count.over for count in self._counts])
         addend = jnp.where(over == "any", jnp.minimum(episode, 1.0), episode)
         corrected = addend - state.lost

@@ -1,4 +1,4 @@
-"""What a sweep leaves on disk: bsuite's own CSV files, a radar and a report."""
+"""The files of a sweep: bsuite's own CSV files, a radar chart and a report."""
 
 import csv
 import io
@@ -35,7 +35,7 @@ def write_rows(
     writer.writerow(columns)
     for row in rows:
         writer.writerow(
-            # As short as they are exact: they were counted with this many digits.
+            # The shortest text that reads back as the same number.
             str(int(x)) if name in whole else str(rows.dtype.type(x))
             for name, x in zip(columns, row, strict=True)
         )
@@ -43,19 +43,20 @@ def write_rows(
 
 
 def load(folder: str | os.PathLike[str]) -> dict[str, Columns]:
-    """Reads the CSV files of a sweep, by this library or by bsuite itself.
+    """Reads the CSV files of a sweep, written by this library or by bsuite itself.
 
     **Arguments:**
 
-    - `folder`: where they are.
+    - `folder`: the folder of the sweep.
 
     **Returns:**
 
-    For each setting of which there is a file, in bsuite's order, its columns as arrays.
+    A dictionary from the settings that have a file, in bsuite's order, to their columns
+    as arrays.
 
     **Raises:**
 
-    `FileNotFoundError` if there are none; `ValueError` if one is damaged.
+    `FileNotFoundError` if there are no files; `ValueError` if one is damaged.
     """
     found = {}
     for path in pathlib.Path(folder).glob(f"{_PREFIX}*.csv"):
@@ -63,7 +64,7 @@ def load(folder: str | os.PathLike[str]) -> dict[str, Columns]:
         id = setting(f"{experiment}/{index}").id
         found[id] = _read(path)
     if not found:
-        raise FileNotFoundError(f"there are no results of bsuite in {folder}.")
+        raise FileNotFoundError(f"there are no bsuite results in {folder}.")
     return {s.id: found[s.id] for s in settings() if s.id in found}
 
 
@@ -73,14 +74,14 @@ def _read(path: pathlib.Path) -> Columns:
         values = np.array(lines[1:], float).reshape(-1, len(lines[0]))
         columns = {name: values[:, i] for i, name in enumerate(lines[0])}
         if values.size == 0 or "episode" not in columns:
-            raise ValueError("it has no rows with episodes")
+            raise ValueError("it has no rows of episodes")
     except (ValueError, IndexError) as error:
-        raise ValueError(f"{path} is not a file of bsuite's: {error}.") from error
+        raise ValueError(f"{path} is not a bsuite results file: {error}.") from error
     return columns
 
 
 def is_finished(folder: pathlib.Path, chosen: Setting, num_episodes: int) -> bool:
-    """Whether there is a whole file of a setting."""
+    """Whether the file of a setting exists and is complete."""
     path = path_of(folder, chosen)
     return path.exists() and bool(_read(path)["episode"][-1] == num_episodes)
 
@@ -88,14 +89,14 @@ def is_finished(folder: pathlib.Path, chosen: Setting, num_episodes: int) -> boo
 def plot_radar(
     path: str | os.PathLike[str], agents: Mapping[str, Mapping[str, float]]
 ) -> None:
-    """Draws bsuite's radar: one axis for each of the seven abilities.
+    """Draws bsuite's radar chart, with one axis for each of the seven abilities.
 
-    It takes `eqenvs[plot]`.
+    It needs `pip install "eqenvs[plot]"`.
 
     **Arguments:**
 
     - `path`: the PNG file to write.
-    - `agents`: for each name in the legend, the abilities of an agent, as
+    - `agents`: a dictionary from names, for the legend, to the abilities of agents, as
         [`eqenvs.sweeps.bsuite.abilities`][] returns them.
 
     **Raises:**
@@ -106,14 +107,14 @@ def plot_radar(
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            'the radar needs the package matplotlib: pip install "eqenvs[plot]"',
+            'the radar chart needs the package matplotlib: pip install "eqenvs[plot]"',
             name=error.name,
         ) from error
     figure = Figure(figsize=(6.4, 5.6), layout="constrained")
     axes: Any = figure.add_subplot(projection="polar")
     angles = np.linspace(0, 2 * np.pi, len(TAGS), endpoint=False)
     for name, values in agents.items():
-        # A little away from the center, so that an agent without any ability is seen.
+        # Slightly off the center, so an agent without any ability is still visible.
         radii = [max(np.nan_to_num(values[tag]), 0.02) for tag in TAGS]
         closed = ([*angles, angles[0]], [*radii, radii[0]])
         (line,) = axes.plot(*closed, linewidth=2, label=name)
@@ -138,7 +139,7 @@ def plot_radar(
 def write_report(
     folder: pathlib.Path, name: str, run: Mapping[str, Any], notes: str
 ) -> None:
-    """Writes the radar, and `report.md` with the scores beside it."""
+    """Writes the radar chart and `report.md`, which has the scores."""
     results = load(folder)
     by_experiment = scores(results)
     by_tag = abilities(by_experiment)

@@ -1,7 +1,7 @@
-"""Tasks of several sizes as environments of one shape, so that one program runs them.
+"""Tasks of several sizes, padded to one shape so that a single program runs them all.
 
-Numbers beyond the true size are zero, and stay zero. A network's weights for them have
-no influence and no gradient.
+Entries beyond the true size are always zero. A network's weights for them have no
+influence and no gradient.
 """
 
 import equinox as eqx
@@ -33,13 +33,12 @@ from ...wrappers._wrapper import AbstractStatelessWrapper
 
 
 def padded(env: AbstractEnvironment, width: int) -> AbstractEnvironment:
-    """An environment with larger observations and the same task.
+    """The same task with its observations padded.
 
     **Arguments:**
 
     - `env`: a `DeepSea`, a `MemoryChain` or an `UmbrellaChain`.
-    - `width`: the size, the number of bits or the number of distractors to make room
-        for.
+    - `width`: the size, number of bits or number of distractors to pad to.
     """
     match env:
         case DeepSea():
@@ -69,10 +68,12 @@ def padded(env: AbstractEnvironment, width: int) -> AbstractEnvironment:
 
 
 class VisibleEntries(AbstractStatelessWrapper[State, Action, Float[Array, " numbers"]]):
-    """Sets all but the first entries of the observation to zero."""
+    """Zeroes every entry of the observation after the first few."""
 
     env: AbstractEnvironment[State, Action, Float[Array, " numbers"]] = environment()
-    visible: Int32[Array, ""] = integer(description="How many to show.", minimum=0)
+    visible: Int32[Array, ""] = integer(
+        description="Number of entries to show.", minimum=0
+    )
 
     def observe(self, state: State) -> Float[Array, " numbers"]:
         observation = self.env.observe(state)
@@ -85,12 +86,14 @@ class FewerBits(
         MemoryChainState, Int32[Array, ""], Float[Array, " numbers"]
     ]
 ):
-    """A `MemoryChain` that asks only for one of the first bits."""
+    """A `MemoryChain` that asks only for the first bits."""
 
     env: AbstractEnvironment[
         MemoryChainState, Int32[Array, ""], Float[Array, " numbers"]
     ] = environment()
-    num_bits: Int32[Array, ""] = integer(description="How many to ask for.", minimum=1)
+    num_bits: Int32[Array, ""] = integer(
+        description="Number of bits it may ask for.", minimum=1
+    )
 
     def initial_state(self, key: Key[Array, ""]) -> MemoryChainState:
         word = jr.bits(self.own_key(key), dtype=jnp.uint32)
@@ -110,10 +113,10 @@ class FewerBits(
 class PaddedDeepSea(
     AbstractEnvironment[DeepSeaState, Int32[Array, ""], Float[Array, " cells"]]
 ):
-    """A `DeepSea` whose size is a number like any other.
+    """A `DeepSea` whose size is an array instead of a static field.
 
-    Observations are the cells of the grid, row after row, and then zeros. The actions
-    that move right are in the same order.
+    Observations are the cells of the grid, row by row, followed by zeros.
+    `action_mapping` has the same order.
     """
 
     action_mapping: Int32[Array, " cells"] = integer(

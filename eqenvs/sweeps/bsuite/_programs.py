@@ -1,4 +1,4 @@
-"""Many settings in one program: a lane for each, with its own parameters and agent."""
+"""Many settings in one program: one lane each, with its own parameters and agent."""
 
 import functools as ft
 from collections.abc import Sequence
@@ -19,10 +19,10 @@ from ._settings import Setting, settings
 
 
 class Program(NamedTuple):
-    """Settings whose environments have the same shapes, where need be by padding.
+    """Settings whose environments have the same shapes, after padding if necessary.
 
-    - `name`: what to call it.
-    - `width`: the size that environments are padded to; `None` if they have one size.
+    - `name`: the name of the program.
+    - `width`: the size that environments are padded to; `None` if all have one size.
     """
 
     name: str
@@ -46,12 +46,12 @@ _TOGETHER: tuple[tuple[str | None, tuple[str, ...]], ...] = (
     (None, ("cartpole", "cartpole_noise", "cartpole_scale")),
     (None, ("cartpole_swingup",)),
 )
-# Where DeepSea is divided: padding a small sea to a large one costs too much.
+# Where DeepSea is split: padding a small sea to a large one costs too much.
 _BOUNDS = (22, 36, 50)
 
 
 def programs(experiments: Sequence[str]) -> list[Program]:
-    """The programs that some experiments take, the shortest first."""
+    """The programs for some experiments, shortest first."""
     found = []
     for parameter, names in _TOGETHER:
         chosen = [
@@ -81,10 +81,10 @@ def _program(part: list[Setting], parameter: str | None, bound: int | None) -> P
 
 
 class Lanes(eqx.Module):
-    """Agents that play, each in its own setting.
+    """Agents that train, each in its own setting.
 
-    - `different`, `shared`: the environments, as the leaves that differ, with a leading
-        axis, and those that all have in common.
+    - `different`, `shared`: the environments, split into the leaves that differ, with a
+        leading axis, and the leaves they have in common.
     - `learners`: everything that changes, with a leading axis.
     """
 
@@ -95,7 +95,7 @@ class Lanes(eqx.Module):
 
     @property
     def record(self) -> RecordedState:
-        """What was counted, with a leading axis for the lanes."""
+        """The counts so far, with a leading axis for the lanes."""
         return _record_of(self.learners)
 
     def take(self, lanes: Sequence[int]) -> "Lanes":
@@ -118,8 +118,8 @@ def start(
 ) -> Lanes:
     """The lanes of a program before the first step.
 
-    Setting number `i` of all 468 draws from `fold_in(key, i)`, wherever it runs. A
-    network is initialized for the true size of an observation, and then padded.
+    Setting `i` of the 468 draws from `fold_in(key, i)`, wherever it runs. A network is
+    initialized for the true size of an observation and then padded.
 
     **Raises:**
 
@@ -143,7 +143,7 @@ def start(
 def recorded(
     setting: Setting, fraction: float = 1.0, width: int | None = None
 ) -> Recorder:
-    """The environment of a setting, with a record of it."""
+    """The environment of a setting, wrapped in a recorder."""
     env = setting.base()
     return Recorder(
         env if width is None else padded(env, width),
@@ -155,7 +155,7 @@ def recorded(
 
 
 def planned_episodes(setting: Setting, fraction: float) -> int:
-    """How many episodes of a setting to play."""
+    """The number of episodes to play in a setting."""
     return max(round(setting.num_episodes * fraction), 1)
 
 
@@ -183,7 +183,7 @@ def _stack(envs: Sequence[AbstractEnvironment]) -> tuple[PyTree, PyTree]:
 def _first_learners(
     algorithm: Any, different: PyTree, shared: PyTree, keys: Key[Array, " lanes"]
 ) -> PyTree[Array]:
-    # One after the other: large batched decompositions, which orthogonal weights take,
+    # One after the other: large batched decompositions, which orthogonal weights need,
     # were seen to wait for each other forever on a CPU of two cores.
     rest = []
 
@@ -205,10 +205,10 @@ def _padded_learners(
     keys: Key[Array, " lanes"],
     fraction: float,
 ) -> PyTree[Array]:
-    """First learners of padded environments, with the arrays of learners of true ones.
+    """The first learners of padded environments, with the arrays of unpadded learners.
 
-    Only those whose shapes depend on the size are made for every size, since each takes
-    a program of its own.
+    Only arrays whose shape depends on the size are made for every size, since each size
+    needs a program of its own.
     """
     learners = _first_learners(algorithm, different, shared, keys)
     arrays, rest = eqx.partition(learners, eqx.is_array)
@@ -269,11 +269,11 @@ def _job(algorithm: Any, different: PyTree, shared: PyTree, key: Any) -> Any:
 def play(
     algorithm: Any, lanes: Lanes, goal: int, count: int, mesh: Mesh | None = None
 ) -> Lanes:
-    """Makes `count` updates in every lane, fewer once all have played `goal` episodes.
+    """Makes up to `count` updates in every lane, until all have played `goal` episodes.
 
     **Arguments:**
 
-    - `mesh`: the devices to spread the lanes over, if there are several.
+    - `mesh`: the devices to spread the lanes over, if there is more than one.
     """
     arrays, rest = eqx.partition(lanes.learners, eqx.is_array)
     played = _play(
@@ -334,8 +334,8 @@ def _record_of(learners: PyTree) -> RecordedState:
     found = [leaf for leaf in leaves if is_record(leaf)]
     if len(found) != 1:
         raise ValueError(
-            "bsuite counts what happens in the states of the environments, of which a "
-            f"learner must hold one batch; found {len(found)}."
+            "bsuite's counts are part of the environment states, so a learner must "
+            f"hold exactly one batch of them; found {len(found)}."
         )
     return found[0]
 
@@ -344,8 +344,8 @@ def _check_one_environment(record: RecordedState) -> None:
     shape = record.num_episodes.shape[1:]
     if np.prod(shape) != 1:
         raise ValueError(
-            "bsuite measures an agent that plays one episode after the other: the "
-            f"algorithm must have one environment, num_envs=1; got {shape[0]}."
+            "in bsuite, an agent plays one episode after another, so the algorithm "
+            f"must have num_envs=1; got {shape[0]}."
         )
 
 

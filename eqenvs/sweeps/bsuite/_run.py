@@ -1,4 +1,4 @@
-"""The sweep: trains an agent in every setting, and scores what was counted."""
+"""The sweep: trains an agent in every setting and scores the results."""
 
 import json
 import os
@@ -20,17 +20,17 @@ from ._scores import abilities, scores
 from ._settings import EXPERIMENTS, Setting
 
 
-# How long Python waits for the lanes before it looks after them.
+# The seconds between two looks at the lanes.
 _PIECE_SECONDS = 1.0
 
 
 class Sweep(NamedTuple):
-    """What a sweep found.
+    """The results of a sweep.
 
-    - `scores`: for each experiment, a number from 0 to 1.
-    - `abilities`: for each of the seven tags, the mean score of its experiments; NaN
-        where none has run.
-    - `folder`: where the CSV files, `radar.png` and `report.md` are.
+    - `scores`: a number from 0 to 1 for each experiment.
+    - `abilities`: the mean score of the experiments with each of the seven tags; NaN if
+        none of them has run.
+    - `folder`: the folder with the CSV files, `radar.png` and `report.md`.
     """
 
     scores: dict[str, float]
@@ -47,25 +47,25 @@ def run(
     quick: bool = False,
     progress: bool = False,
 ) -> Sweep:
-    """Trains one agent in each of bsuite's settings, and scores them.
+    """Trains one agent in each of bsuite's settings and scores it.
 
     ```python
     sweep = run(PPO(num_envs=1, num_minibatches=1), "runs/bsuite")
     sweep.abilities["memory"]
     ```
 
-    An agent plays one episode after the other, in one environment, for as many episodes
-    as bsuite prescribes. Settings of the same shape are lanes of one program, over all
-    devices. The folder gets a file for each setting as soon as it is finished, in
-    bsuite's own format; after a kill, the same call does what is left.
+    An agent plays one episode after another, in one environment, for as many episodes
+    as bsuite prescribes. Settings of the same shape are lanes of one program, spread
+    over all devices. As soon as a setting is finished, its file is written in bsuite's
+    own format. If the sweep is interrupted, the same call finishes it.
 
     **Arguments:**
 
     - `algorithm`: an algorithm with one environment, such as `PPO(num_envs=1)`.
-    - `folder`: where to write the results, or where a sweep with the same arguments
-        has begun.
-    - `seed`: seed of the random numbers.
-    - `experiments`: the names of the experiments; by default all 23. MNIST needs files:
+    - `folder`: a new folder for the results, or that of an unfinished sweep with the
+        same arguments.
+    - `seed`: seed for the random numbers.
+    - `experiments`: the names of the experiments; all 23 by default. MNIST needs files:
         see [`eqenvs.MNISTBandit`][].
     - `quick`: whether to play only a tenth of the episodes, for a first impression.
     - `progress`: whether to show a progress bar.
@@ -77,7 +77,7 @@ def run(
     **Raises:**
 
     - `TypeError` or `ValueError` if an argument is not as described above, or `folder`
-        has the results of another sweep.
+        holds the results of a different sweep.
     - `FileNotFoundError` if MNIST is missing and cannot be downloaded.
     - `OSError` if `folder` cannot be written.
     """
@@ -85,7 +85,8 @@ def run(
 
     if not isinstance(algorithm, AbstractAlgorithm):
         raise TypeError(
-            f"algorithm must be one, such as PPO(num_envs=1); got {algorithm!r}."
+            f"algorithm must be an algorithm such as PPO(num_envs=1); got "
+            f"{algorithm!r}."
         )
     chosen = _check_experiments(experiments)
     key = as_key(seed, "run")
@@ -126,7 +127,7 @@ def _check_experiments(experiments: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def _begin(folder: pathlib.Path, algorithm: Any, seed: int, quick: bool) -> None:
-    """Makes the folder, or checks that the sweep in it is this one."""
+    """Makes the folder, or checks that it holds this same sweep."""
     config = {"algorithm": to_config(algorithm), "seed": seed, "quick": quick}
     config = json.loads(json.dumps(config, default=np.ndarray.tolist))
     path = folder / "run.json"
@@ -134,13 +135,13 @@ def _begin(folder: pathlib.Path, algorithm: Any, seed: int, quick: bool) -> None
         found = json.loads(path.read_text())
         if found != config:
             raise ValueError(
-                f"{folder} has a sweep with other arguments: "
+                f"{folder} holds a sweep with other arguments: "
                 f"{_differences(found, config)}. Choose another folder."
             )
         return
     if folder.is_dir() and any(folder.glob(f"{path_of(folder, _ANY).stem[:12]}*")):
         raise ValueError(
-            f"{folder} has results of bsuite from elsewhere. Choose another folder."
+            f"{folder} holds bsuite results from elsewhere. Choose another folder."
         )
     folder.mkdir(parents=True, exist_ok=True)
     write_safely(path, json.dumps(config, indent=2).encode())
@@ -263,7 +264,7 @@ def _run_program(
 
 
 def _spread(lanes: Lanes, chosen: Sequence[int]) -> tuple[Lanes, Mesh | None]:
-    """Some lanes, over all devices; the last one repeated, so that all have as many."""
+    """Some lanes, spread evenly over all devices by repeating the last one."""
     devices = jax.devices()[: len(chosen)]
     if len(devices) == 1:
         return lanes.take(chosen), None

@@ -1,4 +1,4 @@
-"""bsuite's scores: from what was counted to 23 numbers from 0 to 1, and to 7 abilities.
+"""bsuite's scores: from counts to 23 scores from 0 to 1, and to seven abilities.
 
 The rules are those of `bsuite/experiments/*/analysis.py` and of `summary_analysis.py`
 in bsuite 0.3.6.
@@ -28,19 +28,20 @@ TAGS = (
 
 
 def scores(results: Results) -> dict[str, float]:
-    """The score of every experiment of which there are results.
+    """The score of every experiment that has results.
 
-    A run that ended early is scored by the episodes that it has, as bsuite does it. The
-    one exception is the final accuracy in MNIST, for which bsuite needs the last tenth
-    of 10,000 episodes, and this the last tenth of those that there are.
+    As in bsuite, a run that ended early is scored by the episodes it played. There is
+    one exception, the final accuracy in MNIST: bsuite takes it from the last tenth of
+    10,000 episodes, this function from the last tenth of the episodes played.
 
     **Arguments:**
 
-    - `results`: for each setting, such as `"catch/3"`, the columns of its file.
+    - `results`: a dictionary from settings, such as `"catch/3"`, to the columns of
+        their files.
 
     **Returns:**
 
-    A dictionary from experiments to numbers from 0 to 1.
+    A dictionary from experiments to scores from 0 to 1.
     """
     found: dict[str, dict[Setting, Columns]] = {}
     for id, columns in results.items():
@@ -58,11 +59,11 @@ def abilities(scores: Mapping[str, float]) -> dict[str, float]:
 
     **Arguments:**
 
-    - `scores`: those of [`eqenvs.sweeps.bsuite.scores`][].
+    - `scores`: the scores that [`eqenvs.sweeps.bsuite.scores`][] returns.
 
     **Returns:**
 
-    A dictionary from tags to numbers from 0 to 1; NaN where no experiment has the tag.
+    A dictionary from tags to numbers from 0 to 1, or NaN for a tag without scores.
     """
     tags = {s.experiment: s.tags for s in settings()}
     found = {}
@@ -84,7 +85,8 @@ def _score(experiment: str, part: _Part) -> Any:
 
 
 def _score_by_level(part: _Part, score: Callable[[_Part], Any], parameter: str) -> Any:
-    """The mean over the levels of noise or scale, and what is sure despite them."""
+    """The mean over the levels of noise or scale, averaged with the mean less one
+    standard deviation."""
     levels = [score(level) for level in _grouped(part, parameter)]
     mean, deviation = np.mean(levels), np.std(levels)
     return 0.5 * (np.clip(mean, 0, 1) + np.clip(mean - deviation, 0, 1))
@@ -99,7 +101,7 @@ def _grouped(part: _Part, parameter: str) -> list[_Part]:
 
 
 def _num_episodes(part: _Part) -> int:
-    """How many episodes count: those of the setting with the most."""
+    """The number of episodes that count: that of the setting with the most."""
     most = max(int(columns["episode"].max()) for columns in part.values())
     return min(most, next(iter(part)).num_episodes)
 
@@ -176,7 +178,7 @@ def _discounting_chain(part: _Part) -> Any:
 
 
 def _memory(part: _Part) -> Any:
-    # A random agent is right in half of the episodes.
+    # A random agent is right in half the episodes.
     return np.mean(
         [
             _mean_at_the_end(
@@ -195,8 +197,8 @@ def _umbrella(part: _Part) -> Any:
 
 
 def _share_of_solved_seas(part: _Part, threshold: float, first_episode: int) -> Any:
-    """Solved by the first episode with few bad ones so far, if not much later than an
-    agent that acts at random would need."""
+    """A sea is solved at the first episode by which few enough were bad, unless that is
+    much later than a random agent would need."""
     solved = []
     for chosen, columns in part.items():
         episode = columns["episode"]

@@ -35,7 +35,7 @@ class Setting:
     - `experiment`: the experiment it belongs to, such as `"cartpole_noise"`.
     - `index`: its number within the experiment, from 0.
     - `parameters`: the arguments that bsuite's `load` function takes.
-    - `num_episodes`: how many episodes the agent plays.
+    - `num_episodes`: the number of episodes the agent plays.
     - `tags`: what the experiment measures, such as `("noise", "generalization")`.
     """
 
@@ -50,7 +50,7 @@ class Setting:
 
     @property
     def id(self) -> str:
-        """bsuite's name of the setting, such as `"cartpole_noise/3"`."""
+        """bsuite's name for the setting, such as `"cartpole_noise/3"`."""
         return f"{self.experiment}/{self.index}"
 
     def make(self) -> AbstractEnvironment:
@@ -58,8 +58,8 @@ class Setting:
 
         **Returns:**
 
-        An environment, within [`eqenvs.wrappers.RewardNoise`][] or
-        [`eqenvs.wrappers.RewardScale`][] in the experiments on noise and scale.
+        An environment. In the experiments on noise and scale it is wrapped in
+        [`eqenvs.wrappers.RewardNoise`][] or [`eqenvs.wrappers.RewardScale`][].
 
         **Raises:**
 
@@ -74,17 +74,17 @@ class Setting:
         return env
 
     def base(self) -> AbstractEnvironment:
-        """The environment without noise and scaling of its rewards."""
+        """The environment without noise or scaling of its rewards."""
         return _EXPERIMENTS[self.experiment].base(self.parameters)
 
     @property
     def noise_scale(self) -> float:
-        """Standard deviation of the noise that is added to rewards; mostly 0."""
+        """Standard deviation of the noise added to rewards; 0 in most settings."""
         return self.parameters.get("noise_scale", 0.0)
 
     @property
     def reward_scale(self) -> float:
-        """What rewards are multiplied by; mostly 1."""
+        """Factor on every reward; 1 in most settings."""
         return self.parameters.get("reward_scale", 1.0)
 
 
@@ -117,7 +117,7 @@ def settings() -> tuple[Setting, ...]:
 
 
 def setting(id: str) -> Setting:
-    """One setting, by bsuite's name of it.
+    """One setting, by bsuite's name for it.
 
     **Arguments:**
 
@@ -147,12 +147,12 @@ def setting(id: str) -> Setting:
 
 
 def make(id: str, **parameters: Any) -> AbstractEnvironment:
-    """The environment of a setting; `eqenvs.make("bsuite:cartpole_noise/3")` calls it.
+    """The environment of a setting, as in `eqenvs.make("bsuite:cartpole_noise/3")`.
 
     **Arguments:**
 
     - `id`: a name such as `"cartpole_noise/3"`.
-    - `**parameters`: none; a setting has all its parameters.
+    - `**parameters`: none are allowed, since bsuite sets them.
 
     **Returns:**
 
@@ -160,12 +160,12 @@ def make(id: str, **parameters: Any) -> AbstractEnvironment:
 
     **Raises:**
 
-    `ValueError` if there is no such setting; `TypeError` if there are parameters.
+    `ValueError` if there is no such setting; `TypeError` if parameters are given.
     """
     chosen = setting(id)
     if parameters:
         raise TypeError(
-            f"bsuite:{id} takes no parameters, since bsuite sets them; got "
+            f"bsuite:{id} takes no parameters, because bsuite sets them; got "
             f"{', '.join(parameters)}."
         )
     return chosen.make()
@@ -187,7 +187,7 @@ def _settings() -> dict[str, Setting]:
     return {setting.id: setting for setting in found}
 
 
-# The environments. Where episodes would reach a time limit of eqenvs, there is none.
+# The environments, without those time limits of eqenvs that episodes would reach.
 
 
 def _bandit(parameters: Mapping[str, Any]) -> AbstractEnvironment:
@@ -251,7 +251,7 @@ def _seeds(count: int) -> list[dict[str, Any]]:
 def _of_each_level(
     name: str, levels: Sequence[float], *, mapping: bool = False
 ) -> list[dict[str, Any]]:
-    """Four settings of each level of noise or of scale."""
+    """Four settings for each level of noise or scale."""
     return [
         {name: level, "seed": None, **({"mapping_seed": seed} if mapping else {})}
         for level in levels
