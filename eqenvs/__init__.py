@@ -92,7 +92,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> _Any:
-    # What needs packages that the core does not is imported when it is first used.
+    # Modules that need more packages than the core are imported when first used.
     if name in ("adapters", "agents", "sweeps"):
         return _importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,9 +13,9 @@ class AbstractValue(eqx.Module):
     """A module whose methods can be given to `jax.jit` as well as `equinox.filter_jit`.
 
     Equinox's bound methods are pytrees, so that `eqx.filter_jit(env.step)` traces the
-    parameters of `env`. Those of this class can be hashed too, which is what
-    `jax.jit(env.step)`, `jax.checkpoint` and `jax.pmap` need; these make constants of
-    the parameters.
+    parameters of `env`. The methods of this class can also be hashed, as
+    `jax.jit(env.step)`, `jax.checkpoint` and `jax.pmap` require; those turn the
+    parameters into constants.
     """
 
     if not TYPE_CHECKING:

@@ -1,5 +1,4 @@
-"""Checks of what a user or an author gave, made while a program is traced at the
-latest."""
+"""Checks of what users and authors pass in, at the latest while a program is traced."""
 
 import functools as ft
 from typing import Any, NamedTuple, TYPE_CHECKING
@@ -68,14 +67,14 @@ def _wrap_raw_key(key: Any, fix: str) -> Key[Array, "..."]:
 
 
 def as_key(key: Any, caller: str) -> Key[Array, ""]:
-    """One key, a fast one made from an integer if that is what was given."""
+    """One key; an integer becomes a fast key."""
     if isinstance(key, int | np.integer) and not isinstance(key, bool):
         return key_from_seed(int(key))
     return check_key(key, caller, takes_seeds=True)
 
 
 def as_keys(key: Any, caller: str) -> Key[Array, "..."]:
-    """One key, or an array of keys if that is what was given."""
+    """One key, or an array of keys if one was given."""
     if isinstance(key, jax.Array | np.ndarray):
         is_typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
         if is_typed and key.ndim == 1:
@@ -89,7 +88,7 @@ def as_keys(key: Any, caller: str) -> Key[Array, "..."]:
 
 
 def check_count(name: str, count: Any) -> None:
-    """Raises unless `count` is a positive integer that an int32 can hold."""
+    """Raises an error unless `count` is a positive integer that fits an int32."""
     if isinstance(count, bool) or not isinstance(count, int | np.integer):
         raise TypeError(f"{name} must be an integer; got {count!r}.")
     if count < 1:
@@ -99,7 +98,7 @@ def check_count(name: str, count: Any) -> None:
 
 
 def check_flag(name: str, flag: Any) -> None:
-    """Raises unless `flag` is a Python or NumPy bool."""
+    """Raises an error unless `flag` is a Python or NumPy bool."""
     if not isinstance(flag, bool | np.bool_):
         raise TypeError(f"{name} must be True or False; got {flag!r}.")
 
@@ -136,8 +135,8 @@ def struct_of(env: "AbstractEnvironment") -> Struct:
 
     **Raises:**
 
-    `TypeError` or `ValueError` if `env` is a batch of environments, or if what its
-    author wrote does not fit together.
+    `TypeError` or `ValueError` if `env` is a batch of environments, or if its methods
+    do not fit together.
     """
     leaves, structure = jtu.tree_flatten(env)
     arrays = tuple(
@@ -197,7 +196,7 @@ def _struct_of(structure: Any, arrays: tuple[Any, ...], x64: bool) -> Struct:
 
 
 def _initial_state(env: "AbstractEnvironment", key: Key[Array, ""]) -> Any:
-    """`env.initial_state(key)`, or raises if it is no state."""
+    """`env.initial_state(key)`; raises an error if that is not a state."""
     name = type(env).__name__
     state: Any = env.initial_state(key)
     if not isinstance(state, eqx.Module) or not hasattr(state, "time"):
@@ -216,7 +215,7 @@ def _initial_state(env: "AbstractEnvironment", key: Key[Array, ""]) -> Any:
 
 
 def check_leaves(tree: PyTree, name: str, owner: str = "") -> None:
-    """Raises unless every leaf is a number, or an array of numbers or keys."""
+    """Raises an error unless every leaf is a number or an array of numbers or keys."""
     for path, leaf in jtu.tree_leaves_with_path(tree):
         if not _is_number(leaf):
             raise TypeError(
@@ -225,7 +224,7 @@ def check_leaves(tree: PyTree, name: str, owner: str = "") -> None:
 
 
 def check_state(env: "AbstractEnvironment", state: Any, like: PyTree) -> None:
-    """Raises unless `state` has the type, the shapes and the dtypes of `like`."""
+    """Raises an error unless `state` has the type, shapes and dtypes of `like`."""
     name = type(env).__name__
     if type(state) is not type(like):
         raise TypeError(
@@ -239,10 +238,11 @@ def check_state(env: "AbstractEnvironment", state: Any, like: PyTree) -> None:
 def _check_like(
     given: PyTree, like: PyTree, name: str, owner: str, why: str, batch: str = ""
 ) -> None:
-    """Raises unless `given` has the structure, the shapes and the dtypes of `like`.
+    """Raises an error unless `given` has the structure, shapes and dtypes of `like`.
 
-    `name` is what an expression for it begins with, `owner` says whose it is, `why` is
-    a sentence about what it must be, and `batch` one for what has an axis too many.
+    For the message, `name` is how an expression for it begins, `owner` says whose it
+    is, `why` is a sentence about what it must be, and `batch` a sentence about an extra
+    leading axis.
     """
     given_leaves, given_structure = jtu.tree_flatten_with_path(given)
     leaves, structure = jtu.tree_flatten_with_path(like)
@@ -279,13 +279,13 @@ def _check_like(
 def check_transition(
     env: "AbstractEnvironment", transition: Any, state: PyTree
 ) -> tuple[Any, Array, Array, dict[str, Any]]:
-    """The state, reward, `terminated` and `info` of what `env.transition` returned.
+    """The state, reward, `terminated` and `info` that `env.transition` returned.
 
     **Arguments:**
 
     - `env`: the environment.
-    - `transition`: what its author returned.
-    - `state`: the state before, whose shapes and dtypes the next one must have.
+    - `transition`: the value that its method returned.
+    - `state`: the previous state, whose shapes and dtypes the next one must have.
 
     **Raises:**
 
@@ -323,8 +323,8 @@ def check_transition(
 def check_next_state(
     env: "AbstractEnvironment", next_state: Any, state: PyTree, method: str
 ) -> Any:
-    """The state that a method of `env` returned, or raises if it is not like `state`,
-    the one before."""
+    """The state that a method of `env` returned; raises an error if it is not like
+    `state`, the previous one."""
     name = type(env).__name__
     if type(next_state) is not type(state):
         raise TypeError(
@@ -339,7 +339,8 @@ def check_next_state(
 
 
 def check_truncated(env: "AbstractEnvironment", truncated: Any) -> Bool[Array, ""]:
-    """What `env.truncated` returned, or raises if it is no boolean scalar."""
+    """The value that `env.truncated` returned; raises an error if it is not a boolean
+    scalar."""
     name = f"what `truncated` of {type(env).__name__} returns"
     return _check_scalar(name, truncated, bool)
 

@@ -1,4 +1,4 @@
-"""Compiled functions that cost little to call."""
+"""Compiled functions that are cheap to call."""
 
 import functools as ft
 from collections.abc import Callable
@@ -16,8 +16,8 @@ T = TypeVar("T")
 def jit(function: Callable[P, T]) -> Callable[P, T]:
     """`equinox.filter_jit`, which takes anything, with the call overhead of `jax.jit`.
 
-    Arguments whose leaves are all arrays, as those of nearly all environments, states
-    and actions are, go to `jax.jit`, whose call takes a third of the time.
+    If all leaves of the arguments are arrays, as in nearly all environments, states and
+    actions, they go to `jax.jit`, whose call takes a third of the time.
     """
     of_arrays = jax.jit(function)
     of_anything = eqx.filter_jit(function)

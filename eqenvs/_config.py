@@ -1,4 +1,4 @@
-"""Described objects as configurations: `to_config(env)` and back."""
+"""Configurations of described objects: `to_config(env)` and back."""
 
 import contextlib
 import dataclasses
@@ -39,16 +39,16 @@ def to_config(object: AbstractParametric) -> dict[str, Any]:
 
     **Returns:**
 
-    A dictionary. Under `"class"` it has where the class is imported from; under the
-    name of each field a bool, integer, float or string, `None`, a list of these, a
-    NumPy array, or a configuration if the field holds such an object. Floats are the
-    shortest that are read back as the same number; infinity is `"inf"`, so that all but
-    the arrays can be written as JSON.
+    A dictionary. The entry `"class"` says where to import the class from. For each
+    field there is a bool, integer, float or string, `None`, a list of these, a NumPy
+    array, or another configuration if the field holds such an object. Floats are the
+    shortest that read back as the same number, and infinity is `"inf"`, so everything
+    except the arrays can be written as JSON.
 
     **Raises:**
 
     `TypeError` if `object` is not of such a class; `ValueError` if it is being traced,
-    or holds a function that cannot be imported by its name.
+    or holds a function that cannot be imported by name.
     """
     if not isinstance(object, AbstractParametric):
         raise TypeError(
@@ -60,17 +60,17 @@ def to_config(object: AbstractParametric) -> dict[str, Any]:
     parts = {
         x.name: getattr(object, x.name) for x in dataclasses.fields(object) if x.init
     }
-    # What a constructor takes may be called otherwise than the field it becomes.
+    # An argument of the constructor may differ from the field it becomes.
     if hasattr(object, "_write_parts"):
         parts = object._write_parts(parts)  # pyright: ignore[reportAttributeAccessIssue]
     return config | {key: _write(x, f"{name}.{key}") for key, x in parts.items()}
 
 
 def from_config(config: Mapping[str, Any]) -> Any:
-    """Makes the object that [`eqenvs.to_config`][] wrote.
+    """Makes the object that a configuration of [`eqenvs.to_config`][] describes.
 
-    A field that is missing, as in a configuration written before the field existed, has
-    its default, and a warning says so.
+    A missing field, as in a configuration written before the field existed, gets its
+    default, with a warning.
 
     **Arguments:**
 
@@ -93,7 +93,7 @@ def from_config(config: Mapping[str, Any]) -> Any:
     cls = _imported(config["class"], "class")
     if not (isinstance(cls, type) and issubclass(cls, AbstractParametric)):
         raise TypeError(
-            "the class of a configuration must be one of described fields; got "
+            "the class of a configuration must have described fields; got "
             f"{config['class']!r}, which is {cls!r}."
         )
     fields = [field.name for field in dataclasses.fields(cls) if field.init]
@@ -108,7 +108,7 @@ def from_config(config: Mapping[str, Any]) -> Any:
     if missing:
         warnings.warn(
             f"the configuration of {cls.__name__} has no {', '.join(missing)}: it was "
-            "written by another version. The default is taken.",
+            "written by another version. Using the default.",
             stacklevel=2,
         )
     return _make(cls, values)
@@ -198,7 +198,7 @@ def _write_number(value: Any) -> bool | int | float | str:
     if isinstance(number, float):
         if not np.isfinite(number):
             return str(number)
-        return float(str(value))  # the shortest that is read back as the same
+        return float(str(value))  # the shortest that reads back as the same
     return number
 
 
@@ -214,7 +214,7 @@ def _read(value: Any) -> Any:
     if isinstance(value, Mapping) and set(value) == {"function"}:
         return _imported(value["function"], "function")
     if isinstance(value, list):
-        with contextlib.suppress(ValueError):  # of a ragged one: the field refuses it
+        with contextlib.suppress(ValueError):  # a ragged one: the field refuses it
             return np.asarray(value)
     return value
 

@@ -1,4 +1,4 @@
-"""The contract: what an author writes of a decision process, and the loop around it.
+"""The contract: the process that an author writes, and the loop around it.
 
 An author writes a process: its initial states, its transitions and its observations.
 The loop (`reset`, `advance`, `step`, the time limit, the automatic reset) is written
@@ -67,20 +67,20 @@ class Transition(NamedTuple, Generic[State]):
 
     @classmethod
     def __class_getitem__(cls, _: Any) -> Any:
-        return tuple  # Run-time type checkers know no generic named tuples.
+        return tuple  # Run-time type checkers do not support generic named tuples.
 
 
 class TimeStep(NamedTuple, Generic[State, Observation]):
     """What one step of the loop returns.
 
-    - `observation`, `state`: where the agent is now. At the end of an episode those of
-        `step` already belong to the next one; those of `advance` never do.
+    - `observation`, `state`: the current ones. At the end of an episode, those that
+        `step` returns already belong to the next episode; those of `advance` never do.
     - `reward`: the reward of the transition.
     - `terminated`: whether the transition ended in a terminal state.
     - `truncated`: whether it reached the time limit. Both may be true.
     - `info`: the transition's own information. `step` adds `"final_observation"`, the
-        observation that the transition led to; at the end of an episode this is the
-        one that the episode ended on.
+        observation right after the transition. At the end of an episode, this is the
+        last observation of that episode.
     """
 
     observation: Observation
@@ -96,10 +96,9 @@ class TimeStep(NamedTuple, Generic[State, Observation]):
 
 
 class AbstractLoop(LoopBase, Generic[State, Action, Observation]):
-    """`reset`, `advance` and `step`, for anything with a first state and a next one.
-
-    [`eqenvs.AbstractEnvironment`][] is one lane of it, [`eqenvs.VectorEnvironment`][]
-    is many.
+    """`reset`, `advance` and `step`, for anything with a first state and a next one:
+    [`eqenvs.AbstractEnvironment`][] for one lane, [`eqenvs.VectorEnvironment`][] for
+    many.
     """
 
     @abc.abstractmethod
@@ -160,8 +159,8 @@ class AbstractLoop(LoopBase, Generic[State, Action, Observation]):
 
         **Returns:**
 
-        A [`eqenvs.TimeStep`][], whose `observation` and `state` are what the transition
-        led to.
+        A [`eqenvs.TimeStep`][] with the `observation` and `state` right after the
+        transition.
 
         **Raises:**
 
@@ -178,7 +177,7 @@ class AbstractLoop(LoopBase, Generic[State, Action, Observation]):
         **Arguments:**
 
         - `key`: a JAX PRNG key, as for `reset`.
-        - `state`: the state to move on from.
+        - `state`: the current state.
         - `action`: an element of `action_space`, as an array; a Python or NumPy
             scalar is enough where the space has a single number. An array outside
             the space is replaced by its nearest element.
@@ -218,11 +217,11 @@ def _step(loop: AbstractLoop, key: Any, state: Any, action: Any) -> TimeStep[Any
 def advance_and_restart(
     loop: AbstractLoop, key: Key[Array, ""], state: Any, action: Any
 ) -> tuple[TimeStep[Any, Any], Any]:
-    """Advances, then resets what ended: a step.
+    """One step: advances, then resets the lanes whose episode ended.
 
     **Returns:**
 
-    The time step of `advance`, and the state to go on from.
+    The time step of `advance`, and the state to continue from.
     """
     step = loop._advance(key, state, action)
     return step, loop._restart(key, step.terminated | step.truncated, step.state)
@@ -231,7 +230,7 @@ def advance_and_restart(
 class AbstractEnvironment(AbstractParametric, AbstractLoop[State, Action, Observation]):
     """A Markov decision process, as a value.
 
-    The fields are the parameters of the process. A subclass gives `initial_state`,
+    The fields are the parameters of the process. A subclass defines `initial_state`,
     `transition`, `observe`, `action_space`, `observation_space` and the field
     `max_steps`; it is final, and inherits `reset`, `advance` and `step`.
 
@@ -278,7 +277,7 @@ class AbstractEnvironment(AbstractParametric, AbstractLoop[State, Action, Observ
 
         - `key`: a JAX PRNG key. A transition must not use
             `jax.random.fold_in(key, 2**32 - 1)`, which belongs to the loop.
-        - `state`: the state to move on from.
+        - `state`: the current state.
         - `action`: an element of `action_space`.
 
         **Returns:**
@@ -341,7 +340,7 @@ class AbstractEnvironment(AbstractParametric, AbstractLoop[State, Action, Observ
         return self.initial_state(key)
 
     def draw(self, state: State) -> "Scene":
-        """The picture of a state, as shapes.
+        """The picture of a state, as a scene of shapes.
 
         **Arguments:**
 
@@ -412,11 +411,11 @@ class AbstractEnvironment(AbstractParametric, AbstractLoop[State, Action, Observ
 def next_state_after(
     env: AbstractEnvironment[State, Any, Any], key: Key[Array, ""], last_state: State
 ) -> State:
-    """The first state of the episode that follows one which ended in `last_state`.
+    """The first state of the episode after one that ended in `last_state`.
 
-    The transition gets the step's own key: counter-based generators draw their numbers
-    and derive their keys from the counters 0, 1, 2, ..., so that the last counter is
-    free for the reset, and neither side pays for a `split` that it does not need.
+    The transition gets the step's own key. Counter-based generators draw their numbers
+    and derive their keys from the counters 0, 1, 2, ..., so the last counter is free
+    for the reset, and neither side needs a `split`.
     """
     key = jr.fold_in(key, np.uint32(2**32 - 1))
     next_state = env.next_initial_state(key, last_state)

@@ -61,6 +61,6 @@ class EpisodeStatistics(eqx.Module):
     def mean(self) -> tuple[Float[Array, ""], Float[Array, ""]]:
         """The mean return and the mean length of the lanes' last episodes.
 
-        Lanes without a finished episode do not count; NaN if there is none at all.
+        Lanes without a finished episode do not count; NaN if no lane has one.
         """
         return jnp.nanmean(self.last_return), jnp.nanmean(self.last_length)

@@ -1,4 +1,4 @@
-"""Files and folders that hold results: nothing is half written or overwritten."""
+"""Files and folders for results: nothing is left half written or overwritten."""
 
 import errno
 import os
@@ -12,9 +12,9 @@ def new_folder(parent: pathlib.Path, name: str) -> pathlib.Path:
 
     **Arguments:**
 
-    - `parent`: the folder to make it in; made too if it is missing.
-    - `name`: the name of the new folder. What file systems refuse becomes `_`; if the
-        name is taken, `-2`, `-3`, ... is appended.
+    - `parent`: the folder to make it in, which is created if it is missing.
+    - `name`: the name of the new folder. Characters that file systems refuse become
+        `_`; if the name is taken, `-2`, `-3`, ... is appended.
 
     **Returns:**
 
@@ -50,7 +50,7 @@ def write_safely(path: pathlib.Path, content: bytes) -> None:
     **Raises:**
 
     - `OSError` that names `path`, if it cannot be written. An existing file is then
-        as it was.
+        left unchanged.
     """
     temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
     try:

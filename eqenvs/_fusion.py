@@ -1,5 +1,5 @@
-"""Keeps XLA's CPU backend from computing the same thing again for each of its uses, and
-from computing what no lane needs."""
+"""Keeps XLA's CPU backend from computing a value once for each of its uses, and from
+computing values that no lane needs."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -17,15 +17,15 @@ Tree = TypeVar("Tree")
 def computed_once(true: Bool[Array, "..."], tree: Tree) -> Tree:
     """Returns `tree`, computed once for a batch.
 
-    XLA's CPU backend fuses what leads to each output of a program into one loop an
-    output. A chain of operations that many outputs depend on is then run many times,
-    and compiled many times. The backend does not look through a conditional (unlike
-    `jax.lax.optimization_barrier`, which is gone before it fuses anything).
+    XLA's CPU backend fuses the operations behind each output of a program into one loop
+    per output. A chain of operations that many outputs depend on is then compiled and
+    run many times. The backend does not look through a conditional (unlike
+    `jax.lax.optimization_barrier`, which is removed before fusion).
 
     **Arguments:**
 
-    - `true`: something that always holds, but which the compiler cannot prove.
-    - `tree`: what to compute once.
+    - `true`: a condition that always holds but that the compiler cannot prove.
+    - `tree`: the arrays to compute once.
     """
     return _if_any(true, lambda tree: tree, tree)
 
@@ -37,21 +37,21 @@ def computed_apart(
 
     **Arguments:**
 
-    - `true`: something that always holds, but which the compiler cannot prove.
-    - `function`: what to compute; of arrays, all of which are in `args`.
+    - `true`: a condition that always holds but that the compiler cannot prove.
+    - `function`: the function to call; all arrays it uses must be in `args`.
     """
     return _if_any(true, function, *args)
 
 
 def computed_if_needed(needed: Bool[Array, "..."], tree: Tree) -> Tree:
-    """Returns `tree`, computed once for a batch, or anything where it is not needed.
+    """Returns `tree`, computed once for a batch; any value where it is not needed.
 
     On a CPU, it is zero in all lanes if no lane needs it.
 
     **Arguments:**
 
-    - `needed`: whether this lane uses what is returned.
-    - `tree`: what to compute.
+    - `needed`: whether this lane uses the returned value.
+    - `tree`: the arrays to compute.
     """
     return _if_any(needed, lambda tree: tree, tree)
 
@@ -75,7 +75,7 @@ def _if_any(
 
     @jax.custom_batching.custom_vmap
     def if_any(pred: Any, *args: Any) -> Any:
-        # Other devices wait for the condition, and need none of this.
+        # Other devices would wait for the condition, and do not need this.
         return jax.lax.platform_dependent(
             pred, *args, cpu=conditional, default=lambda _, *args: compute(*args)
         )

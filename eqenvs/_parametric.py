@@ -1,4 +1,4 @@
-"""What a class of described fields does: errors by name, documentation, batching."""
+"""Classes of described fields: error messages, documentation and batching."""
 
 import dataclasses
 import difflib
@@ -34,10 +34,10 @@ else:
 
 
 class AbstractParametric(AbstractDescribed):
-    """A module whose fields are described, by the functions of `eqenvs.fields`.
+    """A module whose fields are described by the functions of `eqenvs.fields`.
 
-    A concrete subclass is final, knows its parameters by name in its error messages,
-    and has an *Arguments* section in its docstring made from their descriptions.
+    A concrete subclass is final. Its error messages name its parameters, and the
+    *Arguments* section of its docstring is made from their descriptions.
     """
 
     def __init_subclass__(cls, **kwargs: Any):
@@ -71,7 +71,7 @@ class AbstractParametric(AbstractDescribed):
 
 
 def _show(value: Any) -> str:
-    """Numbers as numbers; anything large or not known yet as its shape and dtype."""
+    """Numbers as numbers; large or traced arrays as their shape and dtype."""
     is_known = eqx.is_array(value) and not isinstance(value, jax.core.Tracer)
     is_number = is_known and not jnp.issubdtype(value.dtype, jax.dtypes.extended)
     if is_number and value.size <= 8:
@@ -101,7 +101,7 @@ def unknown_parameter(owner: str, name: str, allowed: Iterable[str]) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class DescribedField:
-    """A field of a class, and what it means."""
+    """A field of a class and its description."""
 
     name: str
     parameter: AbstractParameter
@@ -133,8 +133,8 @@ def described_fields(cls: type) -> dict[str, DescribedField]:
 
 
 def converted(cls: type, name: str, value: Any) -> Any:
-    """`value`, checked and converted as the field `name` of `cls` does it; for an
-    `__init__` that needs one field to make another."""
+    """`value`, checked and converted by the field `name` of `cls`; for an `__init__`
+    that needs one field to make another."""
     return described_fields(cls)[name].parameter(value)
 
 
@@ -146,8 +146,8 @@ def _description(field: Any) -> AbstractParameter | None:
 
 
 def _name_fields(cls: type) -> None:
-    """Gives a class that is being created descriptions of its own, also of those fields
-    that it inherits, so that an error message can name the class."""
+    """Gives a class that is being created its own copies of all descriptions, inherited
+    ones included, so that error messages can name the class."""
     inherited: dict[str, dataclasses.Field[Any]] = {}
     annotations: dict[str, Any] = {}
     for base in reversed(cls.__mro__[1:]):
@@ -180,7 +180,7 @@ def _copy_field(field: dataclasses.Field[Any], metadata: dict[str, Any]) -> Any:
 
 
 def _document(cls: type) -> None:
-    # The class is being created, and is no dataclass yet: its fields still stand in
+    # The class is still being created and is not a dataclass yet: its fields are in
     # its namespace.
     doc = inspect.cleandoc(cls.__doc__ or "")
     if "**Arguments:**" in doc:
@@ -203,13 +203,13 @@ def _document(cls: type) -> None:
 
 
 def leaf_ranks(value: Any) -> list[tuple[str, int | None]]:
-    """The path of every leaf, and how many axes it has if it is not batched.
+    """The path of every leaf, and its number of axes when not batched.
 
-    The rank comes from the description of a field, or from its jaxtyping annotation;
-    it is `None` where neither tells it.
+    The rank comes from the description of a field or from its jaxtyping annotation, and
+    is `None` if neither has it.
     """
     if not isinstance(value, AbstractParametric):
-        # Only the spaces in a tree know: they have been told their shape.
+        # Only spaces know: they store their shape.
         nodes, _ = jtu.tree_flatten_with_path(value, is_leaf=_has_rank)
         return [
             (jtu.keystr((*path, *below)), node._rank if _has_rank(node) else None)
@@ -249,14 +249,14 @@ def _annotated_rank(annotation: Any) -> int | None:
 def batch_axes(
     value: Any, size: int | None = None, size_name: str = ""
 ) -> PyTree[int | None]:
-    """Where every leaf is batched: 0 if it has a leading axis for the batch, else
+    """The batch axis of every leaf: 0 if it has a leading axis for the batch, or else
     `None`.
 
     **Arguments:**
 
     - `value`: an object, such as an environment.
     - `size`: the size of the batch; by default that of the leaves that have one.
-    - `size_name`: what precedes it in an error message, such as `"num_envs="`.
+    - `size_name`: the text before it in an error message, such as `"num_envs="`.
 
     **Returns:**
 
@@ -264,8 +264,8 @@ def batch_axes(
 
     **Raises:**
 
-    `ValueError` if a leaf is neither as described nor has one more leading axis of this
-    size.
+    `ValueError` if a leaf neither has the described shape nor one more leading axis of
+    this size.
     """
     leaves, structure = jtu.tree_flatten(value)
     ranks = leaf_ranks(value)
@@ -279,7 +279,7 @@ def batch_axes(
     axes: list[int | None] = []
     for leaf, (path, rank), batched in zip(leaves, ranks, is_batched, strict=True):
         if rank is None:
-            # Nothing tells its rank: it goes along with the others.
+            # Its rank is unknown: it follows the others.
             batched = some_batched and eqx.is_array(leaf) and leaf.shape[:1] == (size,)
         elif batched and (leaf.ndim != rank + 1 or leaf.shape[0] != size):
             usual = f"{rank} axes" if rank != 1 else "1 axis"
@@ -293,12 +293,12 @@ def batch_axes(
 
 
 def is_batched(axes: PyTree[int | None]) -> bool:
-    """Whether any leaf is batched, given what `batch_axes` returned."""
+    """Whether any leaf is batched, given the result of `batch_axes`."""
     return any(axis == 0 for axis in jax.tree.leaves(axes))
 
 
 def map_leaves(function: Callable[[Any], Any], value: Any, axes: PyTree) -> Any:
-    """`function` of every leaf that is batched, and the other leaves as they are."""
+    """Applies `function` to every batched leaf and keeps the others."""
     return jax.tree.map(
         lambda axis, leaf: leaf if axis is None else function(leaf),
         axes,

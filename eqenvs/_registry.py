@@ -1,4 +1,4 @@
-"""Names of environments, and what is known about each: `make("CartPole-v1")`."""
+"""The names of environments and the facts about each: `make("CartPole-v1")`."""
 
 import dataclasses
 import difflib
@@ -13,18 +13,19 @@ from ._parametric import unknown_parameter
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EnvironmentSpec:
-    """What is known about a registered environment.
+    """The facts about a registered environment.
 
     - `id`: its name, such as `"CartPole-v1"`.
-    - `entry_point`: a class or function that returns it, or where to import that from,
-        written `"package.module:Class"`.
+    - `entry_point`: a class or function that returns it, or a string
+        `"package.module:Class"` to import that from.
     - `family`: the family it belongs to, such as `"classic control"`.
     - `parameters`: the parameters that distinguish it from other ids of the same class.
     - `solved_return`: the mean return of an episode that counts as solved; `None` if
         there is no such number.
-    - `training`: for each algorithm by name, such as `"ppo"`, the settings that are
-        known to work; `"num_steps"` is how long to train.
-    - `frames_per_second`: the speed at which it is watched and played.
+    - `training`: a dictionary from names of algorithms, such as `"ppo"`, to settings
+        known to work; `"num_steps"` is the number of steps to train for.
+    - `frames_per_second`: the number of steps per second in videos and when played by
+        hand.
     """
 
     id: str
@@ -37,7 +38,7 @@ class EnvironmentSpec:
 
     @property
     def factory(self) -> Callable[..., AbstractEnvironment]:
-        """The class or function behind the name, imported.
+        """The class or function that makes the environment.
 
         **Raises:**
 
@@ -93,8 +94,7 @@ class EnvironmentSpec:
 
 _registry: dict[str, EnvironmentSpec] = {}
 
-# What stands before the colon in the id of another library's environment: the adapter
-# that makes it, and the library.
+# For each prefix of ids of other libraries' environments, the adapter and the library.
 _LIBRARIES = {
     "brax": ("brax", "Brax"),
     "envelope": ("envelope", "jax-envelope"),
@@ -113,7 +113,7 @@ def is_foreign(id: str) -> bool:
 
 
 def _foreign_spec(id: str) -> EnvironmentSpec:
-    """What is known about another library's environment. Nothing is imported."""
+    """The facts about another library's environment. Nothing is imported."""
     prefix, _, name = id.partition(":")
     if prefix == "bsuite":
         return _bsuite_spec(id, name)
@@ -135,7 +135,7 @@ def _foreign_spec(id: str) -> EnvironmentSpec:
 
 
 def _bsuite_spec(id: str, name: str) -> EnvironmentSpec:
-    """What is known about one of bsuite's settings."""
+    """The facts about one of bsuite's settings."""
     sweep = importlib.import_module(".sweeps.bsuite", __package__)
     sweep.setting(name)
 
@@ -158,8 +158,8 @@ def register(
     **Arguments:**
 
     - `id`: the name, such as `"CartPole-v1"`.
-    - `entry_point`: a class or function that returns an environment, or where to
-        import it from, written `"package.module:Class"`.
+    - `entry_point`: a class or function that returns an environment, or a string
+        `"package.module:Class"` to import it from.
     - `**facts`: the other fields of [`eqenvs.EnvironmentSpec`][].
 
     **Raises:**
@@ -200,7 +200,7 @@ def registered() -> tuple[str, ...]:
 
 
 def spec(id: str) -> EnvironmentSpec:
-    """What is known about an environment.
+    """The facts about an environment.
 
     **Arguments:**
 

@@ -33,10 +33,10 @@ class Trajectory(NamedTuple):
     - `action`: its action.
     - `reward`: the reward.
     - `terminated`, `truncated`: whether, and how, the episode ended there.
-    - `next_observation`: the observation that the transition led to. Where an episode
-        ended, this is the one it ended on, not the first one of the next episode.
-    - `state`, `next_state`: the states of the two observations; `None` unless they were
-        asked for.
+    - `next_observation`: the observation after the transition. At the end of an
+        episode, it is the last one of that episode, not the first of the next.
+    - `state`, `next_state`: the states of the two observations; `None` unless
+        requested.
     """
 
     observation: PyTree[Array]
@@ -50,7 +50,7 @@ class Trajectory(NamedTuple):
 
 
 class Rollout(NamedTuple):
-    """What [`eqenvs.rollout`][] returns.
+    """The result of [`eqenvs.rollout`][].
 
     - `trajectory`: a [`eqenvs.Trajectory`][], or `None` if it was not stored.
     - `episode_return`: the sum of the rewards of each lane's first episode.
@@ -60,7 +60,7 @@ class Rollout(NamedTuple):
     - `carry`: the carry of each lane's policy at the end.
     """
 
-    # `None` where it was not stored. Those who read it know that it was.
+    # `None` unless it was stored, which callers know.
     trajectory: Trajectory
     episode_return: Float[Array, "*lanes"]
     episode_length: Int32[Array, "*lanes"]
@@ -70,7 +70,7 @@ class Rollout(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """What [`eqenvs.evaluate`][] returns.
+    """The result of [`eqenvs.evaluate`][].
 
     - `episode_return`: the sum of the rewards of each episode.
     - `episode_length`: the number of its steps.
@@ -107,16 +107,16 @@ def rollout(
         `initial_carry`, `policy(key, observation, carry) -> (action, carry)`. `None`
         plays uniformly random actions. If it is a pytree, such as an `equinox.Module`,
         changing its weights does not recompile.
-    - `key`: a JAX PRNG key, or an integer to make one from by [`eqenvs.random.key`][].
-        If it is an array of keys, every array of the result gets a leading axis for
-        them, and each key gives what it would give alone.
+    - `key`: a JAX PRNG key, or an integer seed for [`eqenvs.random.key`][]. With an
+        array of keys, every array of the result gets a leading axis for them, and each
+        key gives the same result as alone.
     - `num_steps`: number of steps; by default the time limit, `env.max_steps`.
-    - `num_envs`: number of lanes. If it is given, arrays get an axis for the lanes,
-        after that of time.
-    - `initial_carry`: the carry that a recurrent policy starts an episode with; by
-        default `policy.initial_carry`, if there is such a thing.
+    - `num_envs`: number of lanes. If given, arrays get an axis for the lanes, after the
+        axis of time.
+    - `initial_carry`: the carry of a recurrent policy at the start of an episode; by
+        default `policy.initial_carry`, if it exists.
     - `store`: whether to return the trajectory.
-    - `states`: whether the trajectory has the states too, for example to draw them.
+    - `states`: whether the trajectory includes the states, for example to draw them.
 
     **Returns:**
 
@@ -166,7 +166,7 @@ def population_rollout(
     initial_carry: PyTree = None,
     store: bool = False,
 ) -> Rollout:
-    """Plays every policy of a population, all of them with the same random numbers.
+    """Plays every policy of a population, all with the same random numbers.
 
     **Arguments:**
 
@@ -177,7 +177,7 @@ def population_rollout(
 
     **Returns:**
 
-    A [`eqenvs.Rollout`][], each of whose arrays has a leading axis for the population.
+    A [`eqenvs.Rollout`][] whose arrays have a leading axis for the population.
     """
     _check_environment(env)
     initial_carry = _initial_carry(policies, initial_carry)
@@ -215,13 +215,13 @@ def evaluate(
 ) -> Evaluation:
     """Plays a number of complete episodes.
 
-    Every lane plays one episode, so short episodes do not count for more than long
-    ones. It takes as many steps as the longest episode.
+    Every lane plays one episode, so short episodes do not count more than long ones. It
+    takes as many steps as the longest episode.
 
     **Arguments:**
 
     - `env`, `policy`, `initial_carry`: as in [`eqenvs.rollout`][].
-    - `key`: a JAX PRNG key, or an integer to make one from by [`eqenvs.random.key`][].
+    - `key`: a JAX PRNG key, or an integer seed for [`eqenvs.random.key`][].
     - `num_episodes`: number of episodes.
 
     **Returns:**
@@ -231,8 +231,8 @@ def evaluate(
     **Raises:**
 
     `TypeError` or `ValueError` if an argument is not as described above;
-    `RuntimeError` if an episode did not end within `env.max_steps` steps, as when a
-    transition forgets to count `time`. (Under `jax.jit`, its return is not a number.)
+    `RuntimeError` if an episode did not end within `env.max_steps` steps, for example
+    because a transition forgot to count `time`. (Under `jax.jit`, its return is NaN.)
     """
     _check_environment(env)
     initial_carry = _initial_carry(policy, initial_carry)
@@ -286,7 +286,7 @@ class _Player(eqx.Module):
         """The start, which varies over the axes of a mesh that anything later does."""
         start = self.start(key)
         axes = varying_axes((self, key, start))
-        # A policy may hold arrays that are no leaves of it: it is tried.
+        # A policy may hold arrays that are not its leaves, so it is called once.
         if jax.sharding.get_abstract_mesh().manual_axes:
             start = vary(start, axes)
             end, _ = jax.eval_shape(ft.partial(self.step, reset=True), key, start)
@@ -296,11 +296,11 @@ class _Player(eqx.Module):
     def step(
         self, key: Any, lanes: _Lanes, *, reset: bool
     ) -> tuple[_Lanes, Trajectory]:
-        """Takes a step in every lane. Where an episode ends, the next one begins if
-        `reset`; otherwise the lane stays as it was when it finished."""
+        """Takes a step in every lane. When an episode ends, the next one begins if
+        `reset` is true; otherwise the lane stays in its final state."""
         policy_key, env_key = jr.split(key)
-        # Made here, and not carried along from the step before: the compiler then
-        # fuses it into what the policy does with it.
+        # Computed here instead of carried over from the last step, so that the compiler
+        # can fuse it into the policy.
         observations = self.envs.observe(lanes.state)
         actions, carry = self._act(policy_key, observations, lanes.carry)
         env_key = check_key(env_key, "step")
@@ -435,7 +435,8 @@ def _check_environment(env: Any) -> None:
 
 
 def _initial_carry(policy: Any, initial_carry: PyTree) -> PyTree:
-    """What is given, or else what the policy has, or what a method of it is of."""
+    """The given carry, or else that of the policy, or of the object whose method it
+    is."""
     if initial_carry is not None:
         return initial_carry
     owner = getattr(policy, "__self__", policy)

@@ -1,8 +1,8 @@
-"""Inside `jax.shard_map`: over which axes of the mesh an array varies.
+"""Inside `jax.shard_map`: the axes of the mesh over which an array varies.
 
-There, JAX keeps track of which arrays may differ from device to device. What a loop
-carries must do so from the start, and the branches of a conditional alike, although a
-constant is the same everywhere.
+There, JAX keeps track of which arrays may differ from device to device. The carry of a
+loop must vary from the start, and the branches of a conditional must vary alike, even
+if they are constants.
 """
 
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ def varying_axes(tree: Any) -> frozenset[str]:
 
 
 def vary(tree: Tree, axes: frozenset[str]) -> Tree:
-    """The same arrays, which now vary over (at least) these axes."""
+    """The same arrays, marked as varying over at least these axes."""
 
     def vary_leaf(x: Any) -> Any:
         missing = tuple(sorted(axes - _axes(x)))

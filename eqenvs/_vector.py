@@ -1,4 +1,4 @@
-"""Many environments at once, with only the resets that really happen."""
+"""Many environments at once, computing only the resets that happen."""
 
 import math
 from collections.abc import Callable
@@ -39,9 +39,9 @@ class VectorEnvironment(AbstractLoop[State, Action, Observation]):
     ```
 
     and the same holds for `reset` and `advance`. Every leaf of arguments and results
-    has a leading axis of size `num_envs`, except the key, of which there is only one.
-    It is faster than `jax.vmap(env.step)`: initial states are drawn only for lanes
-    whose episode ended, and keys are derived only where they are used.
+    has a leading axis of size `num_envs`, except for the single key. It is faster than
+    `jax.vmap(env.step)`, because initial states are drawn only for lanes whose episode
+    ended, and keys are derived only where they are used.
     """
 
     env: AbstractEnvironment[State, Action, Observation]
@@ -181,9 +181,9 @@ class VectorEnvironment(AbstractLoop[State, Action, Observation]):
         return self.env
 
 
-# The lanes whose episode ended get a new state in chunks of this part of all lanes, but
-# not of fewer lanes than that: for a few words threefry takes JAX's loop, which costs
-# more than more words do (see `_threefry.py`).
+# The lanes whose episode ended get new states in chunks of this fraction of all lanes,
+# and at least of this size: for a few words, threefry takes JAX's loop, which is slower
+# than drawing more words (see `_threefry.py`).
 _CHUNKS = 16
 _MIN_CHUNK = 128
 
@@ -202,10 +202,10 @@ def _next_states(
 
     **Arguments:**
 
-    - `envs`: as many environments as there are `lanes`.
+    - `envs`: one environment for each of the `lanes`.
     - `key`: the key of the step.
     - `lanes`: the numbers of the lanes.
-    - `last_states`: the states that the episodes there ended in.
+    - `last_states`: the final states of their last episodes.
     """
     return envs._map_lanes(
         lambda env, lane, last_state: next_state_after(
@@ -236,7 +236,7 @@ def _reset_all_lanes(
     ended: Bool[Array, " num_envs"],
     states: PyTree,
 ) -> PyTree:
-    """Replaces the states of the lanes that ended, having drawn one for every lane."""
+    """Replaces the states of lanes that ended, drawing a new one for every lane."""
     next_states = _next_states(envs, key, _all_lanes(envs), states)
     return jax.vmap(select)(ended, next_states, states)
 
@@ -248,11 +248,11 @@ def _reset_ended_lanes(
     ended: Bool[Array, " num_envs"],
     states: PyTree,
 ) -> PyTree:
-    """Replaces the states of the lanes that ended, having drawn only for those.
+    """Replaces the states of lanes that ended, drawing only for those.
 
-    Random bits are most of what a step of a cheap environment costs on a CPU. On an
-    accelerator they are cheap, but a loop whose length the host has to ask for is not;
-    and a batch of such loops would all wait for the longest.
+    On a CPU, random bits are most of the cost of a step of a cheap environment. On an
+    accelerator they are cheap, but a loop whose length the host has to ask for is not,
+    and a batch of such loops would wait for the longest.
     """
     leaves, rest = eqx.partition(envs, eqx.is_array)
 
@@ -277,7 +277,7 @@ def _reset_ended_lanes(
 
 @_reset_ended_lanes.def_jvp
 def _(primals, tangents):
-    # A loop has no reverse-mode derivative; the other way to the same states has.
+    # A loop has no reverse-mode derivative; the other way to the same states does.
     return eqx.filter_jvp(_reset_all_lanes, primals, tangents)
 
 
@@ -328,9 +328,9 @@ def _reset_in_chunks(
 def _true_indices(
     mask: Bool[Array, " n"],
 ) -> tuple[Int32[Array, " n"], Int32[Array, ""]]:
-    """The indices of the true entries in order, followed by anything; and how many.
+    """The indices of the true entries, in order and padded, and their number.
 
-    On a CPU a plain loop over scalars takes less than half as long as a cumulative sum
+    On a CPU, a plain loop over scalars takes less than half as long as a cumulative sum
     and a scatter.
     """
 

@@ -28,8 +28,8 @@ _PARITY = 0x1BD11BDA
 def _threefry(k0: Word, k1: Word, x0: Word, x1: Word) -> tuple[Word, Word]:
     """Encrypts the counters `(x0, x1)` by the keys `(k0, k1)`, all of one shape."""
     if x0.size < FEW_WORDS:
-        # JAX's loop. There is nothing to gain with so few, and LLVM can take minutes to
-        # compile rounds that it unrolls over a handful of words.
+        # JAX's loop. There is nothing to gain with so few words, and LLVM can take
+        # minutes to compile rounds that it unrolls over a handful of them.
         encrypted = threefry2x32_p.bind(k0, k1, x0, x1)
         return encrypted[0], encrypted[1]
     keys = (k0, k1, k0 ^ k1 ^ jnp.uint32(_PARITY))
@@ -98,10 +98,9 @@ _IMPLEMENTATION = define_prng_impl(
 
 
 def write_out(key: Key[Array, "..."]) -> Key[Array, "..."]:
-    """The same key, with the same random numbers, sooner.
+    """The same key with the same random numbers, computed faster.
 
-    A key that is not one of JAX's threefry, in the variant that is now its default, is
-    returned as it is.
+    Any key other than JAX's threefry, in its default variant, is returned unchanged.
     """
     is_default_variant = getattr(jax.config, "jax_threefry_partitionable", False)
     if jr.key_impl(key) != "threefry2x32" or not is_default_variant:

@@ -11,7 +11,7 @@ from jaxtyping import Array, UInt32
 
 
 Word = UInt32[Array, "..."]
-# A constant may come as it is.
+# A constant may be passed as it is.
 _Given = UInt32[Array | np.ndarray, "..."]
 
 # Fewer words than this are better made in a loop than written out.
@@ -21,8 +21,8 @@ FEW_WORDS = 100
 def compiled(*static_argnames: str) -> Callable[[Callable], Callable]:
     """Compiles a function that JAX also calls outside `jit`, with values.
 
-    Inside of `jit` it is inlined. The result is a plain function, because a key is
-    pickled with the functions of its implementation, and those by their names.
+    Inside `jit` it is inlined. The result is a plain function, because a key is pickled
+    with the functions of its implementation, which are pickled by name.
     """
 
     def decorate(function: Callable) -> Callable:
@@ -35,10 +35,10 @@ def compiled(*static_argnames: str) -> Callable[[Callable], Callable]:
 def word_by_word(
     function: Callable[..., tuple[Word, Word]],
 ) -> Callable[..., tuple[Word, Word]]:
-    """Decorates a function that makes two words of the words at each place.
+    """Decorates a function that computes two words from the words at each position.
 
     It takes arrays of one shape. Under `vmap`, a batch is only a larger shape, so the
-    function always sees how many words there are in all.
+    function always knows the total number of words.
     """
     mapped = jax.custom_batching.custom_vmap(function)
 

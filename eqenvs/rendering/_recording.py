@@ -1,4 +1,4 @@
-"""What happened, as scenes and numbers over time: what the viewer and videos show."""
+"""Recordings: scenes and numbers over time, which the viewer and videos show."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -20,19 +20,19 @@ TERMINATED, TRUNCATED = 1, 2
 class Recording:
     """Some lanes over time. The leading axes of every array are `(frames, lanes)`.
 
-    Frame 0 is where a lane starts. Every later frame is what one step led to, and holds
-    the action and the reward of that step; they are NaN in frame 0.
+    Frame 0 is the start of a lane. Every later frame shows the result of one step and
+    holds its action and reward, which are NaN in frame 0.
 
     - `scenes`: a batch of scenes.
     - `reward`: the rewards, or `None` if they are not known.
     - `action`: the numbers of the actions, shape `(frames, lanes, numbers)`, or `None`.
-    - `value`: what an agent expects, or `None`.
+    - `value`: an agent's value estimates, or `None`.
     - `ended`: the sum of `TERMINATED` and `TRUNCATED` where an episode ended.
-    - `shows_last_state`: whether a frame in which an episode ended shows the state that
-        it ended on, rather than the one that the next episode starts from.
+    - `shows_last_state`: whether a frame in which an episode ended shows its final
+        state rather than the first state of the next episode.
     - `parameters`: names, units and values of the environment's parameters; a value is
-        an array over lanes where they differ.
-    - `all_lanes`: how many lanes there were, of which these are the first.
+        an array over lanes if they differ.
+    - `all_lanes`: the number of lanes played, of which these are the first.
     """
 
     scenes: Scene
@@ -54,17 +54,17 @@ class Recording:
 
 
 def record(env: Any, played: Any, value: Any = None, *, most_lanes: int) -> Recording:
-    """Draws what was played.
+    """Draws a rollout.
 
     **Arguments:**
 
     - `env`: anything with `draw(state) -> Scene`; its parameters may be batched over
         the lanes.
-    - `played`: what `rollout` returns, its trajectory, a list of states, or states
-        stacked along a leading axis; with an axis for lanes behind that of time or not.
-        A `Recording` stays as it is.
-    - `value`: what an agent expects at each step, of the shape of the rewards.
-    - `most_lanes`: how many lanes to draw at most.
+    - `played`: the result of `rollout`, its trajectory, a list of states, or states
+        stacked along a leading axis, with or without an axis for lanes after that of
+        time. A `Recording` is returned as it is.
+    - `value`: an agent's value estimate at each step, in the shape of the rewards.
+    - `most_lanes`: the largest number of lanes to draw.
 
     **Returns:**
 
@@ -136,7 +136,7 @@ def record(env: Any, played: Any, value: Any = None, *, most_lanes: int) -> Reco
     frames = jax.tree.leaves(states)[0].shape[0]
 
     def behind(x, empty):
-        # A frame holds what led to it.
+        # A frame holds the action and reward that led to it.
         x = with_lanes(x)
         first = np.full((1, *x.shape[1:]), empty, x.dtype)
         return np.concatenate([first, x])[:frames]
@@ -170,7 +170,7 @@ def record_all(
     policies: bool = False,
     most_lanes: int = 64,
 ) -> dict[str, Recording]:
-    """Draws what one or several policies played, by name."""
+    """Draws the rollouts of one or several policies, by name."""
     if isinstance(played, Mapping):
         values = value if isinstance(value, Mapping) else {}
         recordings = {
@@ -231,8 +231,8 @@ def _has_lanes(env: Any, states: Any, trajectory: Any) -> bool:
         rank = _rank_that_can_be_drawn(env, states)
     if rank not in (1, 2):
         raise ValueError(
-            "arrays must have a leading axis for time, and behind it one for lanes or "
-            f"none; got {rank} leading axes. (For a batch of policies, use "
+            "arrays must have a leading axis for time, optionally followed by one for "
+            f"lanes; got {rank} leading axes. (For a batch of policies, use "
             "`policies=True`.)"
         )
     return rank == 2

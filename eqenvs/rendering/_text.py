@@ -1,7 +1,6 @@
-"""Where the strokes of a text stand.
+"""The positions of the strokes of a text.
 
-The unit is that of the font, y points up, and the origin is the place where the text is
-anchored.
+The unit is that of the font, y points up, and the origin is the text's anchor.
 """
 
 import math
@@ -18,7 +17,7 @@ _ANCHORS = {"left": 0.0, "center": 0.5, "right": 1.0}
 
 
 def format_number(number: int | float, digits: int, decimals: int) -> str:
-    """What a text shows for a number. `number_strokes` and `scene.js` do the same."""
+    """The text shown for a number. `number_strokes` and `scene.js` agree with it."""
     if math.isnan(number):
         return "-." + "-" * decimals if decimals else "-"
     # In 32 bits, like the pixels.
@@ -57,7 +56,7 @@ def _shift(columns: float) -> Float32[np.ndarray, "1 4"]:
 
 
 def _origin(anchor: str, columns: float) -> Float32[np.ndarray, "1 4"]:
-    # There is no gap behind the last letter.
+    # There is no gap after the last letter.
     gap = np.array([[_font.ADVANCE - _font.WIDTH, 0] * 2], np.float32)
     middle = np.array([[0, _font.MIDDLE] * 2], np.float32)
     return _ANCHORS[anchor] * (_shift(columns) - gap) + middle
@@ -66,9 +65,9 @@ def _origin(anchor: str, columns: float) -> Float32[np.ndarray, "1 4"]:
 def number_strokes(
     text: Text, number: Float32[Array, ""]
 ) -> tuple[Float32[Array, "strokes 4"], Float32[Array, " strokes"]]:
-    """The strokes of a text with a number that is not known yet, and which are drawn.
+    """The strokes of a text with a traced number, and which of them are drawn.
 
-    The second array is 0 for strokes that belong to no digit of the number.
+    The second array is 0 for strokes that are not part of the number's digits.
     """
     prefix, suffix = text.text.split("{}")
     digits, decimals = text.digits, text.decimals
@@ -84,7 +83,7 @@ def number_strokes(
     is_leading_zero = (magnitude < powers) & (places > 0)
     length = digits - jnp.sum(is_leading_zero.astype(jnp.int32), dtype=jnp.int32)
 
-    # In which column each piece stands.
+    # The column of each piece.
     units = len(prefix) + has_sign + length - 1
     behind_point = (places < 0).astype(np.int32)
     columns = units - places + behind_point
@@ -114,7 +113,7 @@ def number_strokes(
 
 
 def _moved(columns: Int32[Array, "..."] | Float32[Array, "..."]) -> Array:
-    """As `_shift`, for columns that are not known: shape `(..., 4)`."""
+    """Like `_shift`, for traced columns: shape `(..., 4)`."""
     x = jnp.atleast_1d(columns).astype(jnp.float32) * _font.ADVANCE
     zero = jnp.zeros_like(x)
     return jnp.stack([x, zero, x, zero], -1)

@@ -1,13 +1,13 @@
 """From scenes to pixels, in JAX.
 
-Every shape gives each pixel a coverage from 0 to 1, from the signed distance of its
-edge or from the area inside it, and is blended over what is there, in the order of the
-scene. Colors are blended as they are stored, without gamma correction, as browsers do.
+Every shape covers each pixel to a degree from 0 to 1, which follows from the signed
+distance to its edge or from the area inside it. Shapes are blended in the order of the
+scene, without gamma correction, as in browsers.
 
-A picture has thousands of pixels and a batch of pictures millions, so there is little
-work for each. What depends on a row or a column alone is computed once for it, and the
-whole scene becomes one loop over pixels, which reads nothing but the numbers of the
-shapes and writes nothing but colors.
+A picture has thousands of pixels and a batch of pictures millions, so the work per
+pixel is kept small. Values that depend only on the row or the column are computed once
+for it. The whole scene becomes one loop over pixels that reads only the numbers of the
+shapes and writes only colors.
 """
 
 from collections.abc import Callable
@@ -26,12 +26,12 @@ from .scene import Cells, Disc, Numbers, Polygon, Rectangle, Scene, Segment, Tex
 
 
 _FAR = 1e6
-"""Coordinates are clipped to so many pixels. No screen is larger, and the squares of
-their differences are still finite."""
+"""Coordinates are clipped to this number of pixels. No screen is larger, and squares of
+differences are still finite."""
 
 _UNROLLED = 24
-"""So many items are written out one by one. More are drawn by a loop, in groups, which
-keeps the compiled program small."""
+"""Up to this number, items are written out one by one. More are drawn by a loop, in
+groups, which keeps the compiled program small."""
 
 _GROUP = 8
 
@@ -44,14 +44,14 @@ def rasterize(
 ) -> UInt8[Array, "height width 3"]:
     """Draws a scene as pixels, on whatever device the computation runs.
 
-    Works under `jax.jit`, `jax.vmap` and `jax.lax.scan`, with the same result. A batch
-    is fastest if one function draws and rasterizes,
-    `jax.jit(jax.vmap(lambda state: rasterize(env.draw(state), 96)))`: what is the same
-    in all pictures is then drawn once.
+    It works under `jax.jit`, `jax.vmap` and `jax.lax.scan`, with the same result. A
+    batch is fastest if one function draws and rasterizes,
+    `jax.jit(jax.vmap(lambda state: rasterize(env.draw(state), 96)))`. Anything that is
+    the same in all pictures is then drawn once.
 
-    The view is scaled by the same factor in both directions and centered. Where the
-    picture has another shape than the view, the rest on two sides shows the background,
-    and shapes that reach there.
+    The view is scaled by the same factor in both directions and centered. If the
+    aspect ratios of picture and view differ, the space left on two sides shows the
+    background, and shapes that reach there.
 
     **Arguments:**
 
@@ -83,7 +83,7 @@ def rasterize(
 
 
 def check_size(size: Any) -> tuple[int, int]:
-    """Returns `(height, width)`, or raises if `size` is no size of a picture."""
+    """Returns `(height, width)`; raises an error if `size` is not a picture size."""
     pair = size if isinstance(size, tuple | list) else (size, size)
     if len(pair) != 2 or any(
         isinstance(x, bool) or not isinstance(x, int | np.integer) for x in pair
@@ -121,7 +121,7 @@ _draw_alone = jax.jit(_draw, static_argnums=(1, 2))
 
 
 def _true(scene: Scene) -> Bool[Array, ""]:
-    """What always holds, but depends on the scene, as far as a compiler can tell."""
+    """A condition that always holds but that, to the compiler, depends on the scene."""
     numbers = [jnp.asarray(x) for x in jax.tree.leaves(scene) if np.size(x)]
     some = [x[(0,) * x.ndim].astype(jnp.float32) for x in numbers]
     return ~(jnp.sin(jnp.stack(some).sum()) > 2)
@@ -132,7 +132,7 @@ def _to_bytes(values: Array) -> UInt8[Array, "..."]:
 
 
 class _Canvas:
-    """Where the coordinates of a scene are among the pixels.
+    """The map from coordinates of a scene to pixels.
 
     Pixels have y down, and the center of the first one is at (0.5, 0.5).
     """
@@ -198,7 +198,7 @@ class _Canvas:
 class _Items:
     """The items of one shape, with the numbers of each in pixels.
 
-    An item of which a number is NaN is not drawn. Infinite numbers become large ones.
+    An item with a NaN among its numbers is not drawn. Infinity becomes a large number.
     """
 
     def __init__(self, shape: Any, *numbers: Any):
@@ -233,7 +233,7 @@ class _Items:
             item = tuple(x[0] for x in items)
             return _blend(planes, alpha(item), item[1])
         if has_one_color:
-            # What they leave of the background, all together.
+            # The part of the background that all of them together leave uncovered.
             start = jnp.ones(planes[0].shape, jnp.float32)
             rest = _fold(lambda rest, item: rest * (1 - alpha(item)), start, items)
             return _blend(planes, 1 - rest, self.color[0])
@@ -257,7 +257,7 @@ def _blend(planes: Planes, alpha: Array, color: Float32[Array, " 3"]) -> Planes:
 def _fold(function: Callable[[Any, Any], Any], start: Any, items: tuple) -> Any:
     """Folds over the leading axis of the arrays of `items`.
 
-    Zeros must not change anything: a loop fills its last group up with them.
+    Zeros must not change anything, because a loop pads its last group with them.
     """
 
     def fold(carry, items, num_items):
@@ -398,7 +398,7 @@ def _cell_colors(cells: Cells) -> Float32[Array, "rows columns 3"]:
 def _overlaps(
     pixels: Float32[Any, " pixels"], start: Any, end: Any, num_cells: int
 ) -> Float32[Array, "pixels cells"]:
-    """Which share of each pixel belongs to which of the cells from `start` to `end`."""
+    """The fraction of each pixel that belongs to each cell from `start` to `end`."""
     start, end = (
         jnp.clip(jnp.where(jnp.isnan(x), -_FAR, x), -_FAR, _FAR) for x in (start, end)
     )
@@ -425,7 +425,7 @@ def _draw_text(canvas: _Canvas, text: Text, planes: Planes) -> Planes:
     part = canvas if box is None else canvas.crop(*box)
     if 0 in (part.rows.size, part.columns.size):
         return planes
-    # A number that is NaN is shown, as dashes, and must not count as invalid.
+    # NaN is shown as dashes, and must not count as invalid.
     items.numbers += number
 
     def coverage(is_valid, x, y, unit, *number):
@@ -484,7 +484,7 @@ def _line(canvas: _Canvas, width: float) -> Array:
 def _inside(radius: Any, distance: Array, most: Any) -> Array:
     """How much of a pixel is closer than `radius`, at most `most`.
 
-    What is thinner than a pixel gets fainter, and does not break up.
+    Shapes thinner than a pixel get fainter instead of breaking up.
     """
     most = most * jnp.clip(2 * radius, 0, 1)
     return jnp.clip(radius + 0.5 - distance, 0, most)
@@ -508,7 +508,7 @@ def _capsule(
 def _union(
     canvas: _Canvas, nothing: Array, ends: Any, thickness: Any, is_drawn: Any
 ) -> Array:
-    """The coverage of several capsules of one thickness, together."""
+    """The combined coverage of several capsules of one thickness."""
 
     def union(plane, item):
         is_drawn, x0, y0, x1, y1 = item

@@ -45,7 +45,7 @@ class AbstractShape(eqx.Module):
 
     @property
     def num_items(self) -> int:
-        """How many items the shape draws."""
+        """The number of items that the shape draws."""
         return self.opacity.shape[-1]  # pyright: ignore
 
 
@@ -219,12 +219,12 @@ class Polygon(AbstractShape):
 
 
 class Rectangle(AbstractShape):
-    """Rectangles, upright or turned.
+    """Rectangles, upright or rotated.
 
     - `center`: coordinates, shape `(items, 2)`.
     - `size`: width and height, shape `(items, 2)`.
-    - `angle`: by how much they are turned, shape `(items,)`; `None` if they are
-        upright, which is faster.
+    - `angle`: the rotation, shape `(items,)`; `None` for upright rectangles, which are
+        faster.
     - `color`: shape `(items, 3)`, or `(1, 3)` if all have the same.
     - `opacity`: shape `(items,)`, from 0 to 1.
     - `outline`: the width of the line, if only the outline is drawn.
@@ -352,15 +352,15 @@ class Cells(AbstractShape):
 class Text(AbstractShape):
     """A line of text, in which one number may be an array.
 
-    - `text`: the characters; `{}` stands where the number goes.
+    - `text`: the characters; `{}` marks the place of the number.
     - `position`: coordinates, shape `(items, 2)`.
     - `size`: the height of a capital letter, shape `(items,)`.
     - `color`: shape `(items, 3)`, or `(1, 3)` if all have the same.
     - `opacity`: shape `(items,)`, from 0 to 1.
     - `number`: shape `(items,)`, or `None`.
-    - `digits`, `decimals`: how many digits the number has at most before, and exactly
-        after the decimal point.
-    - `anchor`: which end of the text is at `position`.
+    - `digits`, `decimals`: the largest number of digits before the decimal point, and
+        the number of digits after it.
+    - `anchor`: the end of the text that is at `position`.
     """
 
     position: Float32[Numbers, "*batch items 2"]
@@ -388,8 +388,8 @@ class Text(AbstractShape):
     ):
         """**Arguments:**
 
-        - `text`: one line of Latin letters, digits and the usual signs. With a
-            `number`, it must hold `{}` once.
+        - `text`: one line of Latin letters, digits and common symbols. With a
+            `number`, it must contain `{}` once.
         - `position`: given like the `center` of [`eqenvs.rendering.Disc`][]: where
             the left end, the center or the right end of the line is, halfway up a
             capital letter.
@@ -397,9 +397,9 @@ class Text(AbstractShape):
         - `color`, `opacity`: as in [`eqenvs.rendering.Disc`][].
         - `number`: a number to show, or one for each item: `Text("step {}", (0, 1),
             0.1, INK, number=state.time)`. If it does not fit, the largest number that
-            does is shown; a number that is NaN is shown as dashes.
-        - `digits`: how many digits it has at most before the decimal point.
-        - `decimals`: how many digits it has after the decimal point.
+            does is shown. NaN is shown as dashes.
+        - `digits`: the largest number of digits before the decimal point.
+        - `decimals`: the number of digits after the decimal point.
         - `anchor`: `"left"`, `"center"` or `"right"`.
 
         **Raises:**
@@ -526,7 +526,7 @@ class Scene(eqx.Module):
 
 
 def _numpy_for(*values: Any) -> Any:
-    """NumPy if all values are known to NumPy, else JAX's."""
+    """`numpy` if NumPy knows all values, or else `jax.numpy`."""
     return jnp if any(isinstance(value, jax.Array) for value in values) else np
 
 

@@ -1,4 +1,4 @@
-"""From scenes to SVG: the picture as text, sharp at every size."""
+"""From scenes to SVG: pictures as text, sharp at every size."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -24,10 +24,10 @@ from .scene import (
 
 
 _FAR = 1e6
-"""Coordinates are clipped to so many pixels, as in `raster.py`."""
+"""Coordinates are clipped to this number of pixels, as in `raster.py`."""
 
 _MOST = 64
-"""So many scenes of a batch are shown."""
+"""The largest number of scenes of a batch to show."""
 
 
 def to_svg(scene: Scene, size: int | float = 320) -> str:
@@ -50,7 +50,7 @@ def to_svg(scene: Scene, size: int | float = 320) -> str:
     if not isinstance(scene, Scene):
         raise TypeError(f"to_svg takes a Scene; got {scene!r}.")
     if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(scene)):
-        raise TypeError("to_svg cannot be compiled; for pixels, there is `rasterize`.")
+        raise TypeError("to_svg cannot be compiled; for pixels, use `rasterize`.")
     if len(scene.batch_shape) > 1:
         raise ValueError(
             "to_svg takes one scene, or a batch with one leading axis; got the shape "
@@ -127,7 +127,7 @@ def _picture(
 
 
 class _Pixels:
-    """Where the coordinates of a scene are in a picture."""
+    """The map from coordinates of a scene to a picture."""
 
     def __init__(self, view: Any, width: int | float, height: int | float):
         left, bottom, right, top = (float(x) for x in view)
@@ -154,7 +154,7 @@ def _near(x: Any) -> Any:
 
 
 def _items(shape: Any, *numbers: Any) -> Iterator[tuple[int, str, float]]:
-    """The index, color and opacity of every item that is there."""
+    """The index, color and opacity of every visible item."""
     for i in range(shape.num_items):
         opacity = float(np.clip(shape.opacity[i], 0, 1))
         is_valid = not any(np.isnan(x[i]).any() for x in numbers)

@@ -26,7 +26,7 @@ from .scene import Scene
 
 
 _TOGETHER = 64
-"""So many frames are drawn by one call."""
+"""The number of frames that one call draws."""
 
 
 def frames(
@@ -37,14 +37,14 @@ def frames(
     most_lanes: int = 1,
     gap: int = 4,
 ) -> Iterator[np.ndarray]:
-    """The pictures of what was played, one after another.
+    """The pictures of a rollout, one after another.
 
     **Arguments:**
 
     - `env`, `rollout`: as in [`eqenvs.rendering.Viewer`][].
     - `size`: the height and width of one lane's picture in pixels: one number for both,
         or a pair.
-    - `most_lanes`: how many lanes to show, as a grid.
+    - `most_lanes`: the largest number of lanes to show, as a grid.
     - `gap`: number of pixels between the lanes.
 
     **Returns:**
@@ -63,7 +63,7 @@ def frames(
 def _tiled(scenes: Scene, size: tuple[int, int], gap: int) -> Iterator[np.ndarray]:
     number = scenes.batch_shape[0]
     for start in range(0, number, _TOGETHER):
-        # The last group is filled up, so that one program draws all.
+        # The last group is padded, so that one program draws all of them.
         index = np.minimum(np.arange(start, start + _TOGETHER), number - 1)
         index = index[: max(number, 1)]
         pictures = np.asarray(_pictures(scenes[index], size))
@@ -113,9 +113,9 @@ def save_gif(
     most_lanes: int = 1,
     progress: bool = True,
 ) -> pathlib.Path:
-    """Writes what was played as an animated GIF, whole or not at all.
+    """Writes a rollout as an animated GIF, whole or not at all.
 
-    Needs Pillow, which `pip install "eqenvs[render]"` installs.
+    It needs Pillow, which `pip install "eqenvs[render]"` installs.
 
     **Arguments:**
 
@@ -123,9 +123,9 @@ def save_gif(
     - `path`: the file. An existing one is replaced.
     - `size`: the height and width of one lane's picture in pixels: one number for both,
         or a pair.
-    - `frames_per_second`: at most 50, the fastest that a GIF can be. A frame takes a
-        whole number of hundredths of a second.
-    - `most_lanes`: how many lanes to show, as a grid.
+    - `frames_per_second`: at most 50, the limit of the format. A frame takes a whole
+        number of hundredths of a second.
+    - `most_lanes`: the largest number of lanes to show, as a grid.
     - `progress`: whether to show a progress bar.
 
     **Returns:**
@@ -186,15 +186,15 @@ def save_mp4(
     most_lanes: int = 1,
     progress: bool = True,
 ) -> pathlib.Path:
-    """Writes what was played as a video (H.264), whole or not at all.
+    """Writes a rollout as a video (H.264), whole or not at all.
 
-    Needs imageio-ffmpeg, which `pip install "eqenvs[render]"` installs.
+    It needs imageio-ffmpeg, which `pip install "eqenvs[render]"` installs.
 
     **Arguments:**
 
-    As in [`eqenvs.rendering.save_gif`][]; `frames_per_second` may be any positive
-    number. An odd width or height gets one more column or row of pixels, because the
-    format has only even ones.
+    As in [`eqenvs.rendering.save_gif`][], except that `frames_per_second` may be any
+    positive number. An odd width or height gets one more column or row of pixels,
+    because the format requires even sizes.
 
     **Returns:**
 
@@ -202,7 +202,7 @@ def save_mp4(
 
     **Raises:**
 
-    - `ImportError` if it is not installed.
+    - `ImportError` if imageio-ffmpeg is not installed.
     - `TypeError` or `ValueError` if an argument is not as described above.
     - `OSError` if the file cannot be written.
     """
@@ -250,7 +250,7 @@ def _encode(
                 for picture in pictures:
                     encoder.stdin.write(np.ascontiguousarray(picture).data)
         except BrokenPipeError:
-            pass  # It says below what went wrong.
+            pass  # The reason is reported below.
         except BaseException:
             encoder.kill()
             raise
@@ -271,9 +271,9 @@ def save_contact_sheet(
     num_pictures: int = 12,
     most_lanes: int = 1,
 ) -> pathlib.Path:
-    """Writes moments of what was played as one PNG picture, whole or not at all.
+    """Writes moments of a rollout as one PNG picture, whole or not at all.
 
-    Needs Pillow, which `pip install "eqenvs[render]"` installs.
+    It needs Pillow, which `pip install "eqenvs[render]"` installs.
 
     **Arguments:**
 
@@ -281,10 +281,10 @@ def save_contact_sheet(
     - `path`: the file. An existing one is replaced.
     - `size`: the height and width of one picture in pixels: one number for both, or a
         pair.
-    - `num_pictures`: how many moments of a lane to show, evenly spaced, the first and
-        the last included.
-    - `most_lanes`: how many lanes to show. One lane is a grid; of several, each is a
-        row.
+    - `num_pictures`: the number of moments of a lane to show, evenly spaced, including
+        the first and the last.
+    - `most_lanes`: the largest number of lanes to show. A single lane is shown as a
+        grid; otherwise each lane is a row.
 
     **Returns:**
 

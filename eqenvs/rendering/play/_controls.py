@@ -64,8 +64,8 @@ class Controls:
 
     - `buttons`: a dictionary for each action that has a button, with its `name`, its
         `keys` as browsers name them, and its `action`.
-    - `idle`: the actions that are taken in turn while no key is held; if empty, time
-        stands still.
+    - `idle`: the actions taken in turn while no key is held; if empty, the game waits
+        for a key.
     - `low`, `high`: the range, if the action is continuous.
     - `size`: the number of actions, if they are discrete.
     - `space`: the space of the actions.

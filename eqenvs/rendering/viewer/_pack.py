@@ -26,7 +26,7 @@ _STEPS = {"angle": 2**-13, "color": 2**-10, "opacity": 2**-10, "palette": 2**-10
 
 
 class Packer:
-    """Packs arrays one after the other, and returns how to read each of them."""
+    """Packs arrays one after another, and returns how to read each of them."""
 
     def __init__(self):
         self._chunks: list[bytes] = []
@@ -41,8 +41,8 @@ class Packer:
 
         **Returns:**
 
-        What a reader must know: the number of frames and lanes that are stored, the
-        shape of the rest, and the encoding.
+        What a reader needs to know: the number of stored frames and lanes, the shape of
+        the rest, and the encoding.
         """
         array = np.asarray(array)
         if array.shape[0] > 1 and _is_same(array, array[:1]):

@@ -49,7 +49,7 @@ class Viewer:
 
         - `env`: the environment that was played, or a batch of them over the lanes.
         - `rollout`: one of these.
-            - What [`eqenvs.rollout`][] returns with `states=True`, or its trajectory;
+            - The result of [`eqenvs.rollout`][] with `states=True`, or its trajectory;
                 one lane or many.
             - A list of states, or states stacked along a leading axis for time, with or
                 without a second axis for lanes.
