@@ -142,6 +142,9 @@ def of_environment(id: str) -> list[str]:
         found.append(f"{id} has no complete page: {cls.__name__} lacks {missing}.")
     if len(page.source) < 20:
         found.append(f"{id} has no source: the second paragraph of its module.")
+    title = environments.cited_title(page.source)
+    if title is not None and environments.bibtex(page.source) is None:
+        found.append(f"docs/_hooks/references.bib has no entry for {title!r}.")
     if cls.draw is eqenvs.AbstractEnvironment.draw:
         found.append(f"{id} has no picture: {cls.__name__} does not define `draw`.")
     return found

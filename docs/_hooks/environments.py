@@ -546,99 +546,41 @@ def linked(text: str) -> str:
 # Citations.
 
 
-# The docstrings have surnames only.
-AUTHORS = {
-    "Andrew Moore": "Moore, Andrew W.",
-    "Anderson": "Anderson, Charles W.",
-    "Barto": "Barto, Andrew G.",
-    "Clune": "Clune, Jeff",
-    "Dietterich": "Dietterich, Thomas G.",
-    "Dorfman": "Dorfman, Ron",
-    "Kirsch": "Kirsch, Louis",
-    "Lange": "Lange, Robert Tjarko",
-    "Lenton": "Lenton, Daniel",
-    "Miconi": "Miconi, Thomas",
-    "Osband": "Osband, Ian",
-    "Precup": "Precup, Doina",
-    "Rawal": "Rawal, Aditya",
-    "Shenfeld": "Shenfeld, Idan",
-    "Singh": "Singh, Satinder",
-    "Sprekeler": "Sprekeler, Henning",
-    "Stanley": "Stanley, Kenneth O.",
-    "Sutton": "Sutton, Richard S.",
-    "Tamar": "Tamar, Aviv",
-    "Tian": "Tian, Tian",
-    "Wang": "Wang, Jane X.",
-    "Young": "Young, Kenny",
-}
-# For the tasks that have no paper of their own.
-GYMNASIUM = """\
-@misc{towers2024gymnasium,
-  author = {Towers, Mark and others},
-  title = {{Gymnasium: A Standard Interface for Reinforcement Learning Environments}},
-  year = {2024},
-  eprint = {2407.17032},
-  archiveprefix = {arXiv}
-}"""
+REFERENCES = ROOT / "docs" / "_hooks" / "references.bib"
+
+
+@ft.cache
+def references() -> dict[str, str]:
+    """The entries of `references.bib`, by their titles as `_words` writes them."""
+    entries = re.findall(r"^@.*?^}$", REFERENCES.read_text(), re.DOTALL | re.MULTILINE)
+    titles = [re.search(r"title = \{\{(.*)\}\}", entry) for entry in entries]
+    return {
+        _words(title[1]): entry
+        for title, entry in zip(titles, entries, strict=True)
+        if title is not None
+    }
+
+
+def cited_title(source: str) -> str | None:
+    """The title of the first work that a paragraph cites, in quotation marks before a
+    year; Gymnasium's paper for tasks that have none of their own."""
+    text = " ".join(source.split())
+    cited = re.search(r'"([^"]+?),?" ?\(?[^()"]*\b(?:19|20)\d\d\b', text)
+    if cited is not None:
+        return cited[1]
+    if "Gymnasium's" in text:
+        return "Gymnasium: A Standard Interface for Reinforcement Learning Environments"
+    return None
 
 
 def bibtex(source: str) -> str | None:
-    """The first work that a paragraph cites, as a BibTeX entry.
+    """The first work that a paragraph cites, as a BibTeX entry."""
+    title = cited_title(source)
+    return None if title is None else references().get(_words(title))
 
-    It reads `authors, "title" (venue, year, where)` and
-    `(authors, "title", venue year; where)`.
-    """
-    text = " ".join(source.split())
-    cited = re.search(
-        r'(?P<before>[^"]*?)(?:,|\'s thesis,) '
-        r'"(?P<title>[^"]+?),?" ?\(?(?P<where>[^()]*\b(?:19|20)\d\d\b[^()]*)',
-        text,
-    )
-    if cited is None:
-        return GYMNASIUM if "Gymnasium's" in text else None
-    before = cited["before"]
-    start = max(
-        before.rfind(word) + len(word) if word in before else 0
-        for word in (" of ", " from ", " by ", "(")
-    )
-    authors = [
-        name.strip()
-        for name in re.split(r", | & ", before[start:].replace(" et al.", ", others"))
-        if name.strip()
-    ]
-    where = cited["where"]
-    year = re.search(r"\b(?:19|20)\d\d\b", re.sub(r"arXiv:\S+|https?://\S+", "", where))
-    if year is None or not authors:
-        return None
-    arxiv = re.search(r"(?:arXiv:|arxiv\.org/abs/)(\d{4}\.\d{4,5})", where)
-    doi = re.search(r"doi\.org/(\S+?)[,;)]?$", where)
-    venue = re.sub(r"arXiv:\S+|https?://\S+", "", where).replace(year[0], "")
-    venue = venue.strip(" ,;.")
-    is_thesis = "'s thesis" in text[: cited.start("title")]
-    is_journal = re.search(r"Transactions|Journal|Artificial Intelligence", venue)
-    if is_thesis:
-        entry, place = "phdthesis", "school"
-    elif is_journal:
-        entry, place = "article", "journal"
-    elif venue:
-        entry, place = "inproceedings", "booktitle"
-    else:
-        entry, place = "misc", "howpublished"
-    words = re.findall(r"[a-z]+", cited["title"].lower())
-    word = next(w for w in words if w not in ("a", "an", "the", "on"))
-    key = re.sub(r"\W", "", authors[0].split()[-1].lower()) + year[0] + word
-    names = [AUTHORS.get(name, name) for name in authors]
-    # Two pairs of braces keep the title's capital letters.
-    values = {"author": " and ".join(names), "title": f"{{{cited['title']}}}"}
-    if venue:
-        values[place] = venue
-    values["year"] = year[0]
-    if arxiv:
-        values |= {"eprint": arxiv[1], "archiveprefix": "arXiv"}
-    if doi:
-        values["doi"] = doi[1]
-    lines = ",\n".join(f"  {name} = {{{value}}}" for name, value in values.items())
-    return f"@{entry}{{{key},\n{lines}\n}}"
+
+def _words(title: str) -> str:
+    return " ".join(re.findall(r"[a-z]+", title.lower()))
 
 
 # `docs/fidelity.md`

@@ -95,7 +95,7 @@ def test_bad_arguments(tmp_path, unchecked):
         run(RandomAgent(), tmp_path / "a", experiments=["catsh"])
     with pytest.raises(TypeError, match="a sequence of names"):
         run(RandomAgent(), tmp_path / "a", experiments="catch")
-    with pytest.raises(TypeError, match="algorithm must be one"):
+    with pytest.raises(TypeError, match="algorithm must be an algorithm"):
         run("ppo", tmp_path / "a")
     assert not (tmp_path / "a").exists()
     with pytest.raises(ValueError, match="num_envs=1; got 2"):

@@ -134,7 +134,7 @@ def test_the_report_and_the_radar(tmp_path):
 
 
 def test_damaged_files(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no results"):
+    with pytest.raises(FileNotFoundError, match="no bsuite results"):
         load(tmp_path)
     path = tmp_path / "bsuite_id_-_catch-3.csv"
     for text in ("", "episode\n", "steps,total_regret\n1,2\n", "episode\n1\n2,3\n"):
