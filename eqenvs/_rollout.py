@@ -11,7 +11,8 @@ import jax.core
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int32, PyTree
+from jax.sharding import Mesh, PartitionSpec
+from jaxtyping import Array, Bool, Float, Int32, PyTree, UInt32
 
 from ._checks import (
     as_key,
@@ -22,8 +23,9 @@ from ._checks import (
     check_leaves,
 )
 from ._environment import AbstractEnvironment, advance_and_restart
+from ._parametric import batch_axes
 from ._varying import vary, varying_axes
-from ._vector import VectorEnvironment
+from ._vector import all_lanes, VectorEnvironment
 
 
 class Trajectory(NamedTuple):
@@ -90,6 +92,7 @@ def rollout(
     initial_carry: PyTree = None,
     store: bool = True,
     states: bool = False,
+    mesh: Mesh | None = None,
 ) -> Rollout:
     """Plays a policy for a number of steps, with automatic reset.
 
@@ -117,6 +120,9 @@ def rollout(
         default `policy.initial_carry`, if it exists.
     - `store`: whether to return the trajectory.
     - `states`: whether the trajectory includes the states, for example to draw them.
+    - `mesh`: devices to spread the lanes over, such as
+        `jax.make_mesh((jax.device_count(),), ("lanes",))`. `num_envs` must be a
+        multiple of how many there are. The numbers are those of one device.
 
     **Returns:**
 
@@ -141,6 +147,7 @@ def rollout(
             "states=True puts the states into the trajectory: store must be True; got "
             "store=False."
         )
+    _check_mesh(mesh, "num_envs", num_envs)
     keys = as_keys(key, "rollout")
     play = ft.partial(
         _rollout,
@@ -148,6 +155,7 @@ def rollout(
         num_envs=None if num_envs is None else int(num_envs),
         store=bool(store),
         store_states=bool(states),
+        mesh=_flat(mesh),
     )
     if keys.ndim == 0:
         return play(env, policy, keys, initial_carry)
@@ -212,6 +220,7 @@ def evaluate(
     num_episodes: int,
     *,
     initial_carry: PyTree = None,
+    mesh: Mesh | None = None,
 ) -> Evaluation:
     """Plays a number of complete episodes.
 
@@ -223,6 +232,7 @@ def evaluate(
     - `env`, `policy`, `initial_carry`: as in [`eqenvs.rollout`][].
     - `key`: a JAX PRNG key, or an integer seed for [`eqenvs.random.key`][].
     - `num_episodes`: number of episodes.
+    - `mesh`: devices to spread the episodes over, as in [`eqenvs.rollout`][].
 
     **Returns:**
 
@@ -238,9 +248,15 @@ def evaluate(
     initial_carry = _initial_carry(policy, initial_carry)
     _check_policy(policy, initial_carry)
     check_count("num_episodes", num_episodes)
+    _check_mesh(mesh, "num_episodes", num_episodes)
     key = as_key(key, "evaluate")
     evaluation, finished = _evaluate(
-        env, policy, key, initial_carry, num_episodes=int(num_episodes)
+        env,
+        policy,
+        key,
+        initial_carry,
+        num_episodes=int(num_episodes),
+        mesh=_flat(mesh),
     )
     if not isinstance(finished, jax.core.Tracer) and not np.all(np.asarray(finished)):
         raise RuntimeError(
@@ -289,16 +305,16 @@ class _Player(eqx.Module):
         # A policy may hold arrays that are not its leaves, so it is called once.
         if jax.sharding.get_abstract_mesh().manual_axes:
             start = vary(start, axes)
-            end, _ = jax.eval_shape(ft.partial(self.step, reset=True), key, start)
+            step = ft.partial(self.step, key, key, reset=True)
+            end, _ = jax.eval_shape(step, start)
             axes |= varying_axes(end)
         return vary(start, axes), axes
 
     def step(
-        self, key: Any, lanes: _Lanes, *, reset: bool
+        self, policy_key: Any, env_key: Any, lanes: _Lanes, *, reset: bool
     ) -> tuple[_Lanes, Trajectory]:
         """Takes a step in every lane. When an episode ends, the next one begins if
         `reset` is true; otherwise the lane stays in its final state."""
-        policy_key, env_key = jr.split(key)
         # Computed here instead of carried over from the last step, so that the compiler
         # can fuse it into the policy.
         observations = self.envs.observe(lanes.state)
@@ -336,14 +352,18 @@ class _Player(eqx.Module):
     def _act(self, key: Any, observations: PyTree, carry: PyTree) -> tuple[Any, Any]:
         if self.policy is None:
             return self.envs.sample_actions(key), carry
-        lane_keys = jax.vmap(lambda lane: jr.fold_in(key, lane))(
-            jnp.arange(self.envs.num_envs, dtype=jnp.uint32)
-        )
+        lane_keys = jax.vmap(lambda lane: jr.fold_in(key, lane))(all_lanes(self.envs))
         if self.initial_carry is None:
             return jax.vmap(self.policy)(lane_keys, observations), carry
         result = jax.vmap(self.policy)(lane_keys, observations, carry)
         _check_carry(result, carry)
         return result
+
+
+def _keys_of_step(key: Any, time: UInt32[Array, ""]) -> tuple[Any, Any]:
+    """The keys of the policy and of the environment."""
+    policy_key, env_key = jr.split(jr.fold_in(key, time))
+    return policy_key, env_key
 
 
 def _where(pred: Bool[Array, " num_envs"], on_true: PyTree, on_false: PyTree) -> PyTree:
@@ -367,27 +387,37 @@ def _rollout(
     num_envs: int | None,
     store: bool,
     store_states: bool,
+    mesh: Mesh | None,
 ) -> Rollout:
-    envs = VectorEnvironment(env, 1 if num_envs is None else num_envs)
-    player = _Player(envs, policy, initial_carry)
     reset_key, key = jr.split(key)
 
-    start, axes = player.varying_start(reset_key)
+    def play(player: _Player, keys: Any) -> tuple[_Lanes, Trajectory | None]:
+        reset_key, key = keys
+        start, axes = player.varying_start(reset_key)
 
-    def body(lanes, time):
-        lanes, trajectory = player.step(jr.fold_in(key, time), lanes, reset=True)
-        if not store_states:
-            trajectory = trajectory._replace(state=None, next_state=None)
-        stored: Any = trajectory if store else None
-        return vary(lanes, axes), stored
+        def body(lanes, keys):
+            policy_key, env_key = keys
+            lanes, trajectory = player.step(policy_key, env_key, lanes, reset=True)
+            if not store_states:
+                trajectory = trajectory._replace(state=None, next_state=None)
+            return vary(lanes, axes), trajectory if store else None
 
-    times = jnp.arange(num_steps, dtype=jnp.uint32)
-    lanes, trajectory = jax.lax.scan(body, start, times)
+        # All at once: a few words at a time take a loop of their own in every step,
+        # which no number of devices makes shorter.
+        times = jnp.arange(num_steps, dtype=jnp.uint32)
+        keys = jax.vmap(lambda time: _keys_of_step(key, time))(times)
+        return jax.lax.scan(body, start, keys)
+
+    envs = VectorEnvironment(env, 1 if num_envs is None else num_envs)
+    player = _Player(envs, policy, initial_carry)
+    over_time = (PartitionSpec(_LANES), PartitionSpec(None, _LANES))
+    lanes, trajectory = _spread(play, mesh, over_time)(player, (reset_key, key))
     if num_envs is None:
         lanes = jax.tree.map(lambda x: x[0], lanes)
         trajectory = jax.tree.map(lambda x: x[:, 0], trajectory)
+    stored: Any = trajectory
     return Rollout(
-        trajectory=trajectory,
+        trajectory=stored,
         episode_return=lanes.episode_return,
         episode_length=lanes.episode_length,
         finished=lanes.finished,
@@ -404,24 +434,93 @@ def _evaluate(
     initial_carry: PyTree,
     *,
     num_episodes: int,
+    mesh: Mesh | None,
 ) -> tuple[Evaluation, Bool[Array, " num_episodes"]]:
-    player = _Player(VectorEnvironment(env, num_episodes), policy, initial_carry)
     reset_key, key = jr.split(key)
     limit = jnp.max(env.max_steps).astype(jnp.uint32)
 
-    def is_going_on(carry):
-        time, lanes = carry
-        return ~jnp.all(lanes.finished) & (time < limit)
+    # On several devices, each of them stops when its own lanes have finished.
+    def play(player: _Player, keys: Any, limit: Any) -> _Lanes:
+        reset_key, key = keys
 
-    def body(carry):
-        time, lanes = carry
-        lanes, _ = player.step(jr.fold_in(key, time), lanes, reset=False)
-        return time + jnp.uint32(1), vary(lanes, axes)
+        def is_going_on(carry):
+            time, lanes = carry
+            return ~jnp.all(lanes.finished) & (time < limit)
 
-    start, axes = player.varying_start(reset_key)
-    _, lanes = jax.lax.while_loop(is_going_on, body, (jnp.uint32(0), start))
+        def body(carry):
+            time, lanes = carry
+            policy_key, env_key = _keys_of_step(key, time)
+            lanes, _ = player.step(policy_key, env_key, lanes, reset=False)
+            return time + jnp.uint32(1), vary(lanes, axes)
+
+        start, axes = player.varying_start(reset_key)
+        return jax.lax.while_loop(is_going_on, body, (jnp.uint32(0), start))[1]
+
+    player = _Player(VectorEnvironment(env, num_episodes), policy, initial_carry)
+    spread = _spread(play, mesh, PartitionSpec(_LANES))
+    lanes = spread(player, (reset_key, key), limit)
     episode_return = jnp.where(lanes.finished, lanes.episode_return, jnp.nan)
     return Evaluation(episode_return, lanes.episode_length), lanes.finished
+
+
+# --- Several devices ------------------------------------------------------------------
+
+_LANES = "lanes"  # the axis of the mesh
+
+
+def _flat(mesh: Mesh | None) -> Mesh | None:
+    """The same devices with a single axis."""
+    return None if mesh is None else Mesh(mesh.devices.reshape(-1), (_LANES,))
+
+
+def _spread(
+    play: Callable[..., Any], mesh: Mesh | None, out_specs: Any
+) -> Callable[..., Any]:
+    """`play(player, *args)` with a part of the lanes of `player` on every device."""
+    if mesh is None:
+        return play
+
+    def spread(player: _Player, *args: Any) -> Any:
+        envs = player.envs
+        num_envs = envs.num_envs // mesh.size
+        env_specs = jax.tree.map(
+            lambda axis: PartitionSpec() if axis is None else PartitionSpec(_LANES),
+            batch_axes(envs.env, envs.num_envs),
+            is_leaf=lambda axis: axis is None,
+        )
+        parts = (envs.env, player.policy, player.initial_carry)
+        leaves, rest = eqx.partition(parts, eqx.is_array)
+
+        def play_here(leaves: Any, *args: Any) -> Any:
+            env, policy, initial_carry = eqx.combine(leaves, rest)
+            first_lane = jax.lax.axis_index(_LANES) * num_envs
+            envs = VectorEnvironment(env, num_envs, first_lane=first_lane)
+            return play(_Player(envs, policy, initial_carry), *args)
+
+        same = PartitionSpec()
+        return jax.shard_map(
+            play_here,
+            mesh=mesh,
+            in_specs=((env_specs, same, same), *(same for _ in args)),
+            out_specs=out_specs,
+        )(leaves, *args)
+
+    return spread
+
+
+def _check_mesh(mesh: Any, name: str, count: int | None) -> None:
+    if mesh is None:
+        return
+    if not isinstance(mesh, Mesh):
+        raise TypeError(
+            "mesh must be a jax.sharding.Mesh, such as jax.make_mesh("
+            f"(jax.device_count(),), ('lanes',)); got {mesh!r}."
+        )
+    if count is None or count % mesh.size:
+        raise ValueError(
+            f"{name} must be a multiple of the {mesh.size} devices of the mesh; got "
+            f"{count}."
+        )
 
 
 def _check_environment(env: Any) -> None:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import jax.tree_util as jtu
 import numpy as np
-from jaxtyping import Array, Bool, Int32, Key, PyTree, UInt32
+from jaxtyping import Array, Bool, Int32, Integer, Key, PyTree, UInt32
 
 from ._checks import check_count, check_key
 from ._environment import (
@@ -46,9 +46,14 @@ class VectorEnvironment(AbstractLoop[State, Action, Observation]):
 
     env: AbstractEnvironment[State, Action, Observation]
     num_envs: int = eqx.field(static=True)
+    first_lane: UInt32[Array, ""] | None
 
     def __init__(
-        self, env: AbstractEnvironment[State, Action, Observation], num_envs: int
+        self,
+        env: AbstractEnvironment[State, Action, Observation],
+        num_envs: int,
+        *,
+        first_lane: Any = None,
     ):
         """**Arguments:**
 
@@ -57,6 +62,9 @@ class VectorEnvironment(AbstractLoop[State, Action, Observation]):
             `equinox.filter_vmap` makes it, or some as in
             `eqx.tree_at(lambda env: env.gravity, env, gravities)`.
         - `num_envs`: the number of lanes, at least 1.
+        - `first_lane`: for a part of more lanes, such as those of one of several
+            devices: the number of its first lane, an integer that may be traced. Lane
+            `i` then draws its random numbers as lane `first_lane + i`.
 
         **Raises:**
 
@@ -67,8 +75,11 @@ class VectorEnvironment(AbstractLoop[State, Action, Observation]):
             raise TypeError(f"env must be an environment; got {env!r}.")
         check_count("num_envs", num_envs)
         batch_axes(env, num_envs, "num_envs=")
+        if first_lane is not None:
+            first_lane = _as_lane(first_lane)
         self.env = env
         self.num_envs = int(num_envs)
+        self.first_lane = first_lane
 
     @property
     def is_batched(self) -> bool:
@@ -125,7 +136,7 @@ class VectorEnvironment(AbstractLoop[State, Action, Observation]):
         key = check_key(key, "sample_actions")
         return self._map_lanes(
             lambda env, lane: env.action_space.sample(jr.fold_in(key, lane)),
-            _all_lanes(self),
+            all_lanes(self),
         )
 
     def observe(self, state: State) -> Observation:
@@ -152,7 +163,7 @@ class VectorEnvironment(AbstractLoop[State, Action, Observation]):
 
     def _start(self, key: Key[Array, ""]) -> State:
         return self._map_lanes(
-            lambda env, lane: env._start(jr.fold_in(key, lane)), _all_lanes(self)
+            lambda env, lane: env._start(jr.fold_in(key, lane)), all_lanes(self)
         )
 
     def _advance(
@@ -162,7 +173,7 @@ class VectorEnvironment(AbstractLoop[State, Action, Observation]):
         _check_lanes(self, "actions", action)
         return self._map_lanes(
             lambda env, lane, *args: env._advance(jr.fold_in(key, lane), *args),
-            _all_lanes(self),
+            all_lanes(self),
             state,
             action,
         )
@@ -188,8 +199,31 @@ _CHUNKS = 16
 _MIN_CHUNK = 128
 
 
-def _all_lanes(envs: VectorEnvironment) -> UInt32[Array, " num_envs"]:
-    return jnp.arange(envs.num_envs, dtype=jnp.uint32)
+def all_lanes(envs: VectorEnvironment) -> UInt32[Array, " num_envs"]:
+    """The number of every lane, from which it draws."""
+    return _numbers(envs, jnp.arange(envs.num_envs, dtype=jnp.uint32))
+
+
+def _numbers(
+    envs: VectorEnvironment, indices: Integer[Array, " lanes"]
+) -> UInt32[Array, " lanes"]:
+    """The numbers of some of the lanes."""
+    lanes = indices.astype(jnp.uint32)
+    return lanes if envs.first_lane is None else lanes + envs.first_lane
+
+
+def _as_lane(number: Any) -> UInt32[Array, ""]:
+    """Checks the number of a lane."""
+    if isinstance(number, jax.Array | np.ndarray):
+        is_integer = number.ndim == 0 and jnp.issubdtype(number.dtype, jnp.integer)
+    else:
+        is_integer = isinstance(number, int | np.integer)
+        is_integer &= not isinstance(number, bool)
+    if not is_integer:
+        raise TypeError(f"first_lane must be an integer; got {number!r}.")
+    if not isinstance(number, jax.Array) and not 0 <= number < 2**31:
+        raise ValueError(f"first_lane must be from 0 to 2**31 - 1; got {number}.")
+    return jnp.asarray(number).astype(jnp.uint32)
 
 
 def _next_states(
@@ -237,7 +271,7 @@ def _reset_all_lanes(
     states: PyTree,
 ) -> PyTree:
     """Replaces the states of lanes that ended, drawing a new one for every lane."""
-    next_states = _next_states(envs, key, _all_lanes(envs), states)
+    next_states = _next_states(envs, key, all_lanes(envs), states)
     return jax.vmap(select)(ended, next_states, states)
 
 
@@ -302,7 +336,7 @@ def _reset_in_chunks(
         chunk = _next_states(
             VectorEnvironment(map_leaves(take, envs.env, envs._axes), size),
             key,
-            lanes.astype(jnp.uint32),
+            _numbers(envs, lanes),
             jax.tree.map(take, states),
         )
 

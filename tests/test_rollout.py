@@ -231,3 +231,11 @@ def test_mistakes(unchecked):
         population_rollout(env, lambda key, observation: 0, jr.key(0))
     with pytest.raises(ValueError, match="num_steps must be given"):
         jax.jit(lambda n: rollout(CartPole(max_steps=n), None, jr.key(0)))(3)
+
+
+def test_a_mesh_that_does_not_fit(unchecked):
+    mesh = jax.make_mesh((1,), ("lanes",))
+    with pytest.raises(TypeError, match=r"mesh must be a jax\.sharding\.Mesh"):
+        rollout(CartPole(), None, 0, num_envs=2, mesh=jax.devices())
+    with pytest.raises(ValueError, match="num_envs must be a multiple of the 1 dev"):
+        rollout(CartPole(), None, 0, mesh=mesh)

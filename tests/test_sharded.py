@@ -36,6 +36,43 @@ def run(code):
     assert result.returncode == 0, result.stderr[-3000:]
 
 
+def test_lanes_spread_over_a_mesh():
+    """The same numbers, bit for bit, of lanes that end at different times."""
+    run("""
+        class Count(eqx.Module):
+            weight: jax.Array
+
+            def __call__(self, key, observation, carry):
+                action = jr.randint(key, (), 0, 2, jnp.int32) | (carry & self.weight)
+                return action, carry + 1
+
+        def same(got, expected):
+            for x, y in zip(
+                jax.tree.leaves(got), jax.tree.leaves(expected), strict=True
+            ):
+                np.testing.assert_array_equal(x, y)
+
+        # A parameter that differs from lane to lane, and more lanes than are reset
+        # together on a device.
+        gravities = jnp.linspace(9.0, 10.0, 1056)
+        env = eqx.tree_at(lambda e: e.gravity, example("CartPole-v1"), gravities)
+        policy = Count(jnp.int32(1))
+        play = ft.partial(
+            eqenvs.rollout, env, policy, jr.key(1), num_steps=14, num_envs=1056,
+            initial_carry=jnp.int32(0),
+        )
+        got = play(mesh=mesh)
+        assert len(got.state.time.sharding.device_set) == 8
+        assert got.finished.any() and not got.finished.all()
+        same(got, play())
+
+        # Each device stops when its own lanes have finished.
+        env = example("CartPole-v1", max_steps=12)
+        play = ft.partial(eqenvs.evaluate, env, None, jr.key(1), 32)
+        same(play(mesh=mesh), play())
+    """)
+
+
 def test_every_environment_traces():
     """Above and below the number of lanes from which on resets are made in a loop."""
     run("""

@@ -143,6 +143,21 @@ def test_it_is_a_pytree_and_compiles_once():
     assert count == 1
 
 
+def test_a_part_of_the_lanes():
+    reset = eqx.filter_jit(lambda envs: envs.reset(jr.key(0)))
+    _, all_states = reset(VectorEnvironment(CartPole(), 5))
+    _, states = reset(VectorEnvironment(CartPole(), 2, first_lane=3))
+    assert_equal(states, jax.tree.map(lambda x: x[3:], all_states))
+
+
+@pytest.mark.parametrize(
+    "first_lane, error", [(-1, ValueError), (1.0, TypeError), (True, TypeError)]
+)
+def test_no_first_lane(first_lane, error):
+    with pytest.raises(error, match="first_lane must be"):
+        VectorEnvironment(CartPole(), 2, first_lane=first_lane)
+
+
 def test_mistakes(unchecked):
     env = CartPole()
     for num_envs in (0, -1):

@@ -83,13 +83,15 @@ class AbstractBsuiteCartPole(
         """One step of Euler's method; the angle stays from 0 to 2π."""
         force = (action - 1).astype(self.force.dtype) * self.force
         mass = self.cart_mass + self.pole_mass
+        share = self.pole_mass / mass  # of the lanes together, where they are alike
         moment = self.pole_mass * self.pole_half_length
         sin, cos = jnp.sin(state.theta), jnp.cos(state.theta)
         push = (force + moment * state.theta_dot**2 * sin) / mass
         theta_acceleration = (self.gravity * sin - cos * push) / (
-            self.pole_half_length * (4 / 3 - self.pole_mass * cos**2 / mass)
+            self.pole_half_length * (4 / 3 - share * cos**2)
         )
-        x_acceleration = push - moment * theta_acceleration * cos / mass
+        recoil = share * self.pole_half_length * theta_acceleration * cos
+        x_acceleration = push - recoil
         theta = state.theta + self.time_delta * state.theta_dot
         return BsuiteCartPoleState(
             x=state.x + self.time_delta * state.x_dot,
@@ -110,9 +112,10 @@ class AbstractBsuiteCartPole(
 
     def _observed(self, state: BsuiteCartPoleState) -> list[Float[Array, ""]]:
         """The six numbers that both observe."""
+        scale = 1 / self.x_threshold
         return [
-            state.x / self.x_threshold,
-            state.x_dot / self.x_threshold,
+            scale * state.x,
+            scale * state.x_dot,
             jnp.sin(state.theta),
             jnp.cos(state.theta),
             state.theta_dot,

@@ -145,13 +145,15 @@ class CartPole(
         self, state: CartPoleState, force: Float[Array, ""]
     ) -> tuple[Float[Array, ""], Float[Array, ""]]:
         mass = self.cart_mass + self.pole_mass
+        share = self.pole_mass / mass  # of the lanes together, where they are alike
         moment = self.pole_mass * self.pole_half_length
         sin, cos = jnp.sin(state.theta), jnp.cos(state.theta)
         push = (force + moment * state.theta_dot**2 * sin) / mass
         theta_acceleration = (self.gravity * sin - cos * push) / (
-            self.pole_half_length * (4 / 3 - self.pole_mass * cos**2 / mass)
+            self.pole_half_length * (4 / 3 - share * cos**2)
         )
-        return push - moment * theta_acceleration * cos / mass, theta_acceleration
+        recoil = share * self.pole_half_length * theta_acceleration * cos
+        return push - recoil, theta_acceleration
 
     def observe(self, state: CartPoleState) -> Float[Array, " 4"]:
         return jnp.stack([state.x, state.x_dot, state.theta, state.theta_dot])
