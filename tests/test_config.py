@@ -101,7 +101,7 @@ class TestMistakes:
             ({"class": 3}, TypeError, "the entry 'class'"),
             ({"class": "eqenvs"}, ValueError, "'eqenvs' .*cannot be imported"),
             ({"class": "eqenvs:Missing"}, ValueError, "cannot be imported"),
-            ({"class": "os:getcwd"}, TypeError, "must be one of described fields"),
+            ({"class": "os:getcwd"}, TypeError, "must have described fields"),
         ],
     )
     def test_no_class(self, config, error, message, unchecked):
