@@ -1,6 +1,7 @@
 """Plots of training: `pip install "eqenvs[plot]"`."""
 
 import io
+import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +12,9 @@ from matplotlib.figure import Figure
 from .._files import write_safely
 
 
-def plot_learning_curve(path: pathlib.Path, curves: Mapping[str, Any]) -> None:
+def plot_learning_curve(
+    path: str | os.PathLike[str], curves: Mapping[str, Any]
+) -> None:
     """Draws the return of training episodes against the steps taken.
 
     **Arguments:**
@@ -37,4 +40,4 @@ def plot_learning_curve(path: pathlib.Path, curves: Mapping[str, Any]) -> None:
     axes.legend(frameon=False)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=150)
-    write_safely(path, buffer.getvalue())
+    write_safely(pathlib.Path(path), buffer.getvalue())

@@ -1,6 +1,7 @@
 """The site builds without a warning, and works in a browser with no other host."""
 
 import functools
+import hashlib
 import http.server
 import json
 import pathlib
@@ -8,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 
 import pytest
@@ -21,19 +23,43 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.site
 
 
+SOURCES = ("docs", "eqenvs", "examples", "benchmarks/results", "*.md", "*.yml", "*.cff")
+
+
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """The built site: links and anchors are checked on the way."""
+def site():
+    """The built site: links and anchors are checked on the way.
+
+    It is built once for the same sources, so `make test-site` and `make test-browser`
+    share it.
+    """
     pytest.importorskip("mkdocs")
-    folder = tmp_path_factory.mktemp("site")
+    folder = pathlib.Path(tempfile.gettempdir()) / f"eqenvs-site-{digest()}"
+    if folder.exists():
+        return folder
+    built = pathlib.Path(tempfile.mkdtemp(prefix="eqenvs-site-"))
     result = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder],
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", built],
         capture_output=True,
         text=True,
         cwd=ROOT,
     )
     assert result.returncode == 0, result.stdout + result.stderr
-    return folder
+    try:
+        return built.rename(folder)
+    except OSError:  # another process was faster
+        return built
+
+
+def digest():
+    """A digest of everything that the site is made from, and of this folder."""
+    found = hashlib.sha256(str(ROOT).encode())
+    paths = {path for pattern in SOURCES for path in ROOT.glob(pattern)}
+    files = {file for path in paths for file in (path, *path.rglob("*"))}
+    for file in sorted(files):
+        if file.is_file() and file.suffix != ".pyc":
+            found.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
+    return found.hexdigest()[:16]
 
 
 def test_every_environment_has_a_page(site):
