@@ -32,6 +32,7 @@ from policies import POLICIES  # noqa: E402
 
 import eqenvs  # noqa: E402
 from eqenvs._parametric import described_fields  # noqa: E402
+from eqenvs.environments._time import NO_LIMIT  # noqa: E402
 from eqenvs.rendering.viewer._pack import pack_scenes, Packer  # noqa: E402
 from eqenvs.rendering.viewer._viewer import font_data, read_asset  # noqa: E402
 
@@ -300,7 +301,7 @@ class Page:
             ("Family", title(self.spec.family)),
             ("Actions", f"`{shown(self.env.action_space)}`"),
             ("Observations", f"`{shown(self.env.observation_space)}`"),
-            ("Time limit", number_of(int(self.env.max_steps), "step")),
+            ("Time limit", time_limit(int(self.env.max_steps))),
         ]
         if self.spec.solved_return is not None:
             rows.append(("Solved at a mean return of", f"{self.spec.solved_return:g}"))
@@ -360,6 +361,8 @@ class Page:
             if name in self.spec.parameters:
                 default = repr(self.spec.parameters[name])
             shown_default = f"`{default}`" if default else "required"
+            if name == "max_steps" and default == str(NO_LIMIT):
+                shown_default = "none"
             static = ' <span class="static">static</span>' if parameter.static else ""
             rows.append(
                 f"| `{name}`{static} | {shown_default} | {parameter.unit} "
@@ -462,6 +465,10 @@ def pages() -> tuple[Page, ...]:
 
 def first_page(cls: type) -> Page:
     return next(page for page in pages() if page.cls is cls)
+
+
+def time_limit(max_steps: int) -> str:
+    return "none" if max_steps == NO_LIMIT else number_of(max_steps, "step")
 
 
 def number_of(number: int, thing: str) -> str:

@@ -87,7 +87,7 @@ class Blackjack(
 
     max_steps: Int32[Array, ""] = time_limit(NO_LIMIT)
     natural: bool = flag(
-        False, "Whether winning with a natural pays 1.5; of no effect with `sab`."
+        False, "Whether winning with a natural pays 1.5; ignored with `sab`."
     )
     sab: bool = flag(
         False, "Whether a natural wins unless the dealer has one, as in the book."
