@@ -142,6 +142,8 @@ def of_environment(id: str) -> list[str]:
         found.append(f"{id} has no complete page: {cls.__name__} lacks {missing}.")
     if len(page.source) < 20:
         found.append(f"{id} has no source: the second paragraph of its module.")
+    if re.search(r"[.)] \d\.(\s|$)", page.rules):
+        found.append(f"a rule of {id} does not begin on a line of its own.")
     title = environments.cited_title(page.source)
     if title is not None and environments.bibtex(page.source) is None:
         found.append(f"docs/_hooks/references.bib has no entry for {title!r}.")

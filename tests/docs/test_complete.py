@@ -91,6 +91,12 @@ def test_a_citation_without_an_entry_is_found(monkeypatch):
     assert problem.endswith("has no entry for 'A paper unknown to us'.")
 
 
+def test_a_rule_in_the_middle_of_a_line_is_found(monkeypatch):
+    monkeypatch.setattr(environments.Page, "rules", "1. It moves. 2.\nIt stops.")
+    (problem,) = complete.of_environment("CartPole-v1")
+    assert problem == "a rule of CartPole-v1 does not begin on a line of its own."
+
+
 def test_every_reference_is_cited_and_named_after_its_first_author():
     cited = {
         environments.bibtex(environments.Page(id).source) for id in eqenvs.registered()

@@ -7,8 +7,9 @@ paper of its own.
 
 1. The torque is limited to what the motor can deliver.
 2. The cost depends on the angle from upright, the speed and the torque, before the
-move. 3. Gravity and the torque accelerate the rod, whose speed is limited. 4. The new
-speed moves the rod.
+   move.
+3. Gravity and the torque accelerate the rod, whose speed is limited.
+4. The new speed moves the rod.
 """
 
 import math

@@ -10,8 +10,8 @@ the rules of their package `minatar` (https://github.com/kenjyoung/MinAtar) one 
 3. At the top, it stays in its row and reverses its vertical direction.
 4. Otherwise, if there is a brick in its way, the brick breaks for a reward of 1, and
    the ball stays in its row and reverses its vertical direction. But right after a step
-   with a brick in its way, the ball passes through further bricks, which stay whole. 5.
-   Otherwise, if it reaches the last row, a wall without bricks is replaced by a new
+   with a brick in its way, the ball passes through further bricks, which stay whole.
+5. Otherwise, if it reaches the last row, a wall without bricks is replaced by a new
    one. If the paddle is in the column that the ball comes from, the ball stays in its
    row and reverses its vertical direction; if the paddle is in the column that the ball
    goes to, it reverses both directions; otherwise the episode terminates.
