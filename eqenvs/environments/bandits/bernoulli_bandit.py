@@ -70,7 +70,7 @@ class BernoulliBandit(
 
     reward_probability: Float[Array, ""] = real(
         0.1,
-        "How often one of the arms of a dependent bandit pays.",
+        "Probability that one of the arms of a dependent bandit pays.",
         minimum=0,
         maximum=1,
     )

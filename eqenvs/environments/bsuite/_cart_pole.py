@@ -47,7 +47,7 @@ class AbstractBsuiteCartPole(
         3.0, "Half the length of the track.", unit="m", above=0
     )
     max_time: Float[Array, ""] = real(
-        10.0, "How long an episode lasts at most.", unit="s", above=0
+        10.0, "Longest duration of an episode.", unit="s", above=0
     )
     gravity: Float[Array, ""] = real(9.8, "Acceleration due to gravity.", unit="m/s²")
     cart_mass: Float[Array, ""] = real(1.0, "Mass of the cart.", unit="kg", above=0)

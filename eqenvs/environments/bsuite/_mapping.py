@@ -1,4 +1,4 @@
-"""What bsuite draws once for an environment, not once for an episode."""
+"""Arrays that bsuite draws once per environment, not once per episode."""
 
 from collections.abc import Callable
 from typing import Any

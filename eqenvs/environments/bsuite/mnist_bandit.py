@@ -4,7 +4,7 @@ The rules are those of `bsuite/environments/mnist.py` in bsuite 0.3.6 (Osband et
 "Behaviour suite for reinforcement learning", ICLR 2020;
 https://github.com/google-deepmind/bsuite).
 
-1. An episode draws one of the labelled images, and shows it.
+1. An episode draws one of the labeled images, and shows it.
 2. The action names a digit. It pays 1 if that is the label and -1 if it is not.
 3. The episode terminates after this one step, on an image of zeros.
 """
@@ -159,12 +159,12 @@ class MNISTBandit(
 
         **Arguments:**
 
-        - `directory`: where the files are. By default the directory that the
+        - `directory`: the folder of the files. By default, it is the one that the
             environment variable `EQENVS_DATA` names, or else `eqenvs/mnist` in the
-            user's cache; what is missing there is downloaded, which takes the extra
+            user's cache. Missing files are downloaded, which needs the extra
             `eqenvs[data]`.
         - `split`: `"train"`, as in bsuite, or `"test"`.
-        - `fraction`: how much of the split to keep, from its beginning.
+        - `fraction`: the fraction of the split to keep, from its beginning.
         - `signed`: whether to read bytes as signed integers, as bsuite does.
         - `max_steps`: as for the class.
 

@@ -53,15 +53,15 @@ class BsuiteMountainCar(
     gravity: Float[Array, ""] = real(
         0.0025, "Pull of the steepest slope.", unit="m/step²"
     )
-    force: Float[Array, ""] = real(0.001, "Acceleration by the engine.", unit="m/step²")
+    force: Float[Array, ""] = real(
+        0.001, "Acceleration caused by the engine.", unit="m/step²"
+    )
     min_position: Float[Array, ""] = real(
-        -1.2, "Where the wall on the left is.", unit="m"
+        -1.2, "Position of the wall on the left.", unit="m"
     )
-    max_position: Float[Array, ""] = real(
-        0.6, "Where the track ends on the right.", unit="m"
-    )
+    max_position: Float[Array, ""] = real(0.6, "Right end of the track.", unit="m")
     max_speed: Float[Array, ""] = real(0.07, "Largest speed.", unit="m/step", minimum=0)
-    goal_position: Float[Array, ""] = real(0.5, "Where the goal is.", unit="m")
+    goal_position: Float[Array, ""] = real(0.5, "Position of the goal.", unit="m")
     initial_position_min: Float[Array, ""] = real(
         -0.6, "Leftmost initial position.", unit="m"
     )

@@ -86,8 +86,8 @@ register(
     family="classic control",
     solved_return=-110.0,
     frames_per_second=30.0,
-    # Nothing that only follows rewards sees one before the car is at the goal. Among a
-    # hundred steep functions of position and velocity, some take it there.
+    # An algorithm that only follows rewards finds none before the car is at the goal.
+    # Among a hundred steep functions of position and velocity, some take it there.
     training={
         "es": {
             "num_steps": 6_000_000,

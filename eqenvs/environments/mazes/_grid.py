@@ -31,7 +31,7 @@ def tile_map(
     **Arguments:**
 
     - `default`: the default map.
-    - `description`: what the map is of, as a sentence.
+    - `description`: what the map shows, as a sentence.
     - `tiles`: the characters.
     - `names`: maps that can be given by name.
     """
@@ -91,7 +91,7 @@ class _TileMap(AbstractParameter):
 
 
 def number_cells(mask: Bool[Array, "rows columns"]) -> Int32[Array, " cells"]:
-    """How many true cells there are up to each cell, itself included, row by row."""
+    """The number of true cells up to and including each cell, row by row."""
     return jnp.cumsum(mask.ravel(), dtype=jnp.int32)
 
 
@@ -121,6 +121,6 @@ def draw_agent(
 def draw_goal(
     row: Int32[Array, ""], column: Int32[Array, ""], num_rows: int
 ) -> tuple[AbstractShape, ...]:
-    """The goal, in the cell where it is; it is also seen behind an agent."""
+    """The goal, in its cell; it stays visible behind an agent."""
     x, y = cell_center(row, column, num_rows)
     return (Rectangle((x, y), (1, 1), YELLOW), *pennant(x, y, GREEN))

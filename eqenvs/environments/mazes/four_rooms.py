@@ -122,7 +122,7 @@ class FourRooms(
     )
     observation: Literal["coordinates", "image"] = choice(
         "coordinates",
-        "What the agent sees.",
+        "The kind of observation.",
         options=("coordinates", "image"),
     )
 

@@ -73,7 +73,7 @@ class MetaMaze(
     """  # noqa: E501
 
     goal_reward: Float[Array, ""] = real(10.0, "Reward for reaching the goal.")
-    wall_penalty: Float[Array, ""] = real(0.0, "What a move into a wall costs.")
+    wall_penalty: Float[Array, ""] = real(0.0, "Cost of a move into a wall.")
     max_steps: Int32[Array, ""] = time_limit(200)
     size: int = count(
         9, "Number of rows and of columns inside the outer wall; odd.", minimum=3

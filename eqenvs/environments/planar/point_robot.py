@@ -72,14 +72,14 @@ class PointRobot(
     [BOReL](https://github.com/Rondorf/BOReL).
     """  # noqa: E501
 
-    max_force: Float[Array, ""] = real(0.1, "Furthest move along an axis.", minimum=0)
+    max_force: Float[Array, ""] = real(0.1, "Longest move along an axis.", minimum=0)
     circle_radius: Float[Array, ""] = real(1.0, "Radius of the semicircle.", minimum=0)
     goal_radius: Float[Array, ""] = real(
         0.2, "Distance at which the goal counts as reached.", minimum=0
     )
     goal: Float[Array, "2"] | None = real(
         None,
-        "Where the goal is; None draws it for every episode.",
+        "Position of the goal; None draws it for every episode.",
         shape=(2,),
         optional=True,
     )
@@ -100,7 +100,7 @@ class PointRobot(
     )
     observation: Literal["history", "position"] = choice(
         "history",
-        "What the agent sees.",
+        "The kind of observation.",
         options=("history", "position"),
     )
     normalize_time: bool = flag(True, "Whether the observed time goes from -1 to 1.")
