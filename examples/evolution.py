@@ -1,10 +1,10 @@
 # %% [markdown]
 # # Evolution: one controller for many Acrobots
 #
-# An evolution strategy learns from returns alone. It draws policies around the one that
-# it has, lets each play the same episodes, and moves towards those that did well. Here
-# it learns to swing up Acrobots whose links have different lengths. `DrawnEnvironment`
-# draws the lengths with every episode, inside the compiled program.
+# An evolution strategy learns from returns alone. It draws policies around the current
+# one, lets each play the same episodes, and moves toward those that did well. Here it
+# learns to swing up Acrobots whose links have different lengths. `DrawnEnvironment`
+# draws new lengths for every episode, inside the compiled program.
 #
 # It takes about a minute on two cores. `STEPS=2000 python examples/evolution.py` runs a
 # shorter version. It needs `pip install "eqenvs[evolution]"`.
@@ -83,8 +83,8 @@ for name, env in {"one Acrobot": one, "many Acrobots": many}.items():
 # %% [markdown]
 # ## Other lengths
 #
-# How do both agents fare where the links are shorter or longer than usual? All worlds
-# are lanes of one program. The time limit is that of the environment, 500 steps.
+# How do both agents do when the links are shorter or longer than usual? All worlds are
+# lanes of one program. The time limit is that of the environment, 500 steps.
 
 # %%
 lengths = jnp.array([0.6, 0.8, 1.0, 1.2, 1.4])

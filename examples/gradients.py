@@ -2,9 +2,9 @@
 # # Gradients through an environment
 #
 # A step of an environment is a function of its parameters, its state and the action.
-# Where it is smooth, JAX differentiates it. That makes two things possible here: to
-# train a policy along the exact gradient of its return, and to find the parameters of a
-# world from what was observed in it.
+# Where it is smooth, JAX differentiates it. This has two uses here: to train a policy
+# along the exact gradient of its return, and to find the parameters of a world from a
+# recording.
 #
 # It takes about half a minute on two cores. `STEPS=2000 python examples/gradients.py`
 # runs a shorter version.
@@ -68,7 +68,7 @@ for name, policy in {"random actions": None, "the agent": agent.greedy}.items():
     print(f"Mean return of {name}: {evaluation.episode_return.mean():.0f}")
 
 # %% [markdown]
-# Where the gradient has nothing to go through, `APG` says so.
+# If there is no gradient to follow, `APG` says so.
 
 # %%
 try:

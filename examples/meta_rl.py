@@ -36,11 +36,11 @@ probabilities = jnp.array([0.05, 0.1, 0.2, 0.3, 0.4])
 # %% [markdown]
 # ## Training
 #
-# The agent is the paper's: an LSTM with 48 cells, whose output is all that the policy
-# and the critic see, trained by A2C. `BernoulliBandit` observes its last action, its
-# last reward and the time, which is what the LSTM learns from. (Other environments get
-# that by the wrapper `PreviousActionAndReward`, and several episodes of one task as one
-# by `Trial`.)
+# The agent is the paper's: an LSTM with 48 cells, whose output is the only input of
+# policy and critic, trained by A2C. The observation of `BernoulliBandit` is the last
+# action, the last reward and the time, from which the LSTM learns. (For other
+# environments, `PreviousActionAndReward` adds these to the observation, and `Trial`
+# joins several episodes of one task.)
 #
 # `p` is a number in the environment. So the five agents are five lanes of one program.
 
