@@ -396,9 +396,12 @@ class Page:
         return "\n\n".join(parts)
 
     def _speed(self) -> str:
-        found = results().get("throughput", {}).get(self.id)
+        measured = results().get("throughput", {})
+        found = measured.get(self.id)
         if not found:
-            return ""
+            same = [p.id for p in pages() if p.cls is self.cls and p.id in measured]
+            text = f"As [{same[0]}]({same[0]}.md#speed). " if same else ""
+            return f"## Speed\n\n{text}`eqenvs bench {self.id}` measures it."
         rate = found.get("steps_per_second", {}).get("vector")
         times = found.get("times_gymnax", {}).get("vector")
         machine = results().get("machine", {})
