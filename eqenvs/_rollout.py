@@ -122,7 +122,7 @@ def rollout(
     - `states`: whether the trajectory includes the states, for example to draw them.
     - `mesh`: devices to spread the lanes over, such as
         `jax.make_mesh((jax.device_count(),), ("lanes",))`. `num_envs` must be a
-        multiple of how many there are. The numbers are those of one device.
+        multiple of their number. The results are those of one device.
 
     **Returns:**
 

@@ -62,9 +62,9 @@ class VectorEnvironment(AbstractLoop[State, Action, Observation]):
             `equinox.filter_vmap` makes it, or some as in
             `eqx.tree_at(lambda env: env.gravity, env, gravities)`.
         - `num_envs`: the number of lanes, at least 1.
-        - `first_lane`: for a part of more lanes, such as those of one of several
-            devices: the number of its first lane, an integer that may be traced. Lane
-            `i` then draws its random numbers as lane `first_lane + i`.
+        - `first_lane`: the number of the first lane, if these lanes are part of a
+            larger batch, such as one device's share; an integer that may be traced.
+            Lane `i` then draws its random numbers as lane `first_lane + i`.
 
         **Raises:**
 
