@@ -9,11 +9,10 @@ from typing import Any
 import dm_env
 import numpy as np
 from dm_env import specs
-from jaxtyping import Array, PyTree
 
 from .._environment import AbstractEnvironment
 from ..spaces import AbstractSpace, Box, Dict, Discrete, MultiDiscrete, Tuple
-from ._program import advance_one, Program, reset_one, words_of
+from ._program import program_of_one, words_of
 
 
 def to_dm_env(env: AbstractEnvironment, seed: int = 0) -> "DmEnvironment":
@@ -51,32 +50,29 @@ class DmEnvironment(dm_env.Environment):
         self.env = env
         self._action_spec = _to_spec(env.action_space, "action")
         self._observation_spec = _to_spec(env.observation_space, "observation")
-        self._program = Program(env)
-        self._reset = self._program(reset_one)
-        self._step = self._program(advance_one)
+        self._program = program_of_one(env)
+        # Those of the first reset; after that, the key goes on.
         self._words: Any = words_of(seed)
-        self._leaves: Any = None
         self._is_over = True
 
     @property
     def state(self) -> Any:
         """The current state; `None` before the first reset."""
-        return self._program.state(self._leaves)
+        return self._program.carry
 
     def reset(self) -> dm_env.TimeStep:
-        leaves = self._leaves or self._program.no_state()
-        self._words, self._leaves, observation = self._reset(self._words, leaves)
+        observation = self._program.start(self._words)
+        self._words = None
         self._is_over = False
-        return dm_env.restart(_to_numpy(observation))
+        return dm_env.restart(observation)
 
     def step(self, action: Any) -> dm_env.TimeStep:
         if self._is_over:
             return self.reset()
-        self._words, self._leaves, observation, numbers, _ = self._step(
-            self._words, self._leaves, _to_elements(self.env.action_space, action)
+        observation, numbers, _ = self._program.step(
+            _to_elements(self.env.action_space, action)
         )
         reward, terminated, truncated = numbers.tolist()
-        observation = _to_numpy(observation)
         self._is_over = terminated != 0 or truncated != 0
         if terminated:
             return dm_env.termination(reward, observation)
@@ -89,14 +85,6 @@ class DmEnvironment(dm_env.Environment):
 
     def observation_spec(self) -> Any:
         return self._observation_spec
-
-
-def _to_numpy(observation: PyTree[Array]) -> Any:
-    if isinstance(observation, dict):
-        return {name: _to_numpy(x) for name, x in observation.items()}
-    if isinstance(observation, tuple):
-        return tuple(map(_to_numpy, observation))
-    return np.asarray(observation)
 
 
 def _to_elements(space: AbstractSpace, action: Any) -> Any:

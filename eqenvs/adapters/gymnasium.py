@@ -25,13 +25,15 @@ from gymnasium.vector import AutoresetMode
 from jaxtyping import Array, ArrayLike, Bool, Int32, Key, PyTree, UInt32
 
 from .._environment import AbstractEnvironment, AbstractState, Transition
+from .._fusion import computed_apart
 from .._registry import make as make_environment, registered, spec
 from .._vector import VectorEnvironment
 from ..fields import time_limit
+from ..random._pcg3d import IMPLEMENTATION
 from ..spaces import AbstractSpace, Box, Dict, Discrete, MultiDiscrete, Tuple
 from ._foreign import limit_of, NO_LIMIT, Original, original
 from ._gymnasium_host import Host, ROOT
-from ._program import advance_one, Program, reset_one, words_of
+from ._program import Program, program_of_one, words_of
 
 
 def to_gymnasium_space(space: AbstractSpace) -> gymnasium_spaces.Space:
@@ -157,38 +159,33 @@ class GymnasiumEnvironment(gymnasium.Env):
         self._to_numpy = _to_numpy(env.observation_space)
         self._from_numpy = _from_numpy(env.action_space)
         self._render = jax.jit(lambda state: env.render(state, render_size))
-        self._program = Program(env)
-        self._reset = self._program(reset_one)
-        self._step = self._program(advance_one)
-        self._words: Any = None
-        self._leaves: Any = None
+        self._program = program_of_one(env)
+        self._is_started = False
 
     @property
     def state(self) -> Any:
         """The current state; `None` before the first reset."""
-        return self._program.state(self._leaves)
+        return self._program.carry
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
         super().reset(seed=seed)
         del options
-        if seed is not None or self._words is None:
-            self._words = _words_from(self.np_random)
-        leaves = self._leaves or self._program.no_state()
-        self._words, self._leaves, observation = self._reset(self._words, leaves)
+        is_new = seed is not None or not self._is_started
+        words = _words_from(self.np_random) if is_new else None
+        observation = self._program.start(words)
+        self._is_started = True
         return self._to_numpy(observation), {}
 
     def step(
         self, action: Any
     ) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
-        if self._leaves is None:
+        if not self._is_started:
             raise gymnasium.error.ResetNeeded("call `reset` before `step`.")
-        self._words, self._leaves, observation, numbers, info = self._step(
-            self._words, self._leaves, self._from_numpy(action)
-        )
+        results = self._program.step(self._from_numpy(action))
+        observation, numbers, info = results
         reward, terminated, truncated = numbers.tolist()
-        info = jax.tree.map(np.asarray, info) if info else {}
         observation = self._to_numpy(observation)
         return observation, reward, terminated != 0, truncated != 0, info
 
@@ -199,7 +196,7 @@ class GymnasiumEnvironment(gymnasium.Env):
                 "render_mode='rgb_array'."
             )
             return None
-        if self._leaves is None:
+        if not self._is_started:
             raise gymnasium.error.ResetNeeded("call `reset` before `render`.")
         return np.asarray(self._render(self.state))
 
@@ -278,29 +275,33 @@ class GymnasiumVectorEnvironment(gymnasium.vector.VectorEnv):
         )
         self._to_numpy = _lanes(_to_numpy, envs.single_observation_space)
         self._from_numpy = _lanes(_from_numpy, envs.single_action_space)
-        self._program = Program(envs)
-        self._reset = self._program(_reset_lanes)
-        self._step = self._program(
+        _, states = jax.eval_shape(envs.reset, jr.key(0))
+        self._program = Program(
+            envs,
+            _reset_lanes,
             {
                 AutoresetMode.NEXT_STEP: _step_next,
                 AutoresetMode.SAME_STEP: _step_same,
                 AutoresetMode.DISABLED: _step_disabled,
             }[self.autoreset_mode],
+            (states, jax.ShapeDtypeStruct((num_envs,), bool)),
+            jax.eval_shape(envs.sample_actions, jr.key(0)),
         )
         self._render = jax.jit(
             lambda states: envs._map_lanes(
                 lambda e, s: e.render(s, render_size), states
             )
         )
-        self._words: Any = None
-        self._leaves: Any = None
+        self._is_started = False
+        self._all = np.ones(num_envs, bool)
         self._ended = np.zeros(num_envs, bool)
 
     @property
     def states(self) -> Any:
         """The current states, with a leading axis of size `num_envs`; `None` before the
         first reset."""
-        return self._program.state(self._leaves)
+        carry = self._program.carry
+        return None if carry is None else carry[0]
 
     def reset(
         self,
@@ -313,61 +314,53 @@ class GymnasiumVectorEnvironment(gymnasium.vector.VectorEnv):
                 f"eqenvs takes one integer seed for all lanes together; got {seed!r}."
             )
         super().reset(seed=None if seed is None else int(seed))
-        if seed is not None or self._words is None:
-            self._words = _words_from(self.np_random)
+        is_new = seed is not None or not self._is_started
+        words = _words_from(self.np_random) if is_new else None
         mask = (options or {}).get("reset_mask")
-        if mask is None or self._leaves is None:
-            mask = np.ones(self.num_envs, bool)
+        if mask is None or not self._is_started:
+            mask = self._all
         mask = np.asarray(mask)
         if mask.shape != (self.num_envs,) or mask.dtype != bool:
             raise ValueError(
                 f"options['reset_mask'] must be {self.num_envs} booleans; got {mask!r}."
             )
-        leaves = self._leaves or self._program.no_state()
-        self._words, self._leaves, observations = self._reset(self._words, leaves, mask)
+        observations = self._program.start(words, mask)
+        self._is_started = True
         self._ended = self._ended & ~mask
         return self._to_numpy(observations), {}
 
     def step(
         self, actions: Any
     ) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        if self._leaves is None:
+        if not self._is_started:
             raise gymnasium.error.ResetNeeded("call `reset` before `step`.")
         if self.autoreset_mode == AutoresetMode.DISABLED and self._ended.any():
             raise gymnasium.error.ResetNeeded(
                 f"{int(self._ended.sum())} lanes have ended and were not reset: call "
                 "`reset(options={'reset_mask': terminated | truncated})`."
             )
-        actions = self._from_numpy(actions)
-        results = self._step(self._words, self._leaves, actions, self._ended)
-        self._words, self._leaves, observations, reward, *flags, info = results
-        terminated, truncated = map(np.asarray, flags)
-        self._ended = ended = terminated | truncated
+        results = self._program.step(self._from_numpy(actions))
+        observations, reward, terminated, truncated, info = results
+        self._ended = terminated | truncated
         final = info.pop("final_observation", None)
-        last = self._info(info, ended)
-        info = self._info(info, np.ones(self.num_envs, bool))
-        if final is not None and ended.any():
+        last, info = info, self._info(info, self._all)
+        if final is not None and self._ended.any():
             info |= {
                 "final_obs": self._objects(self._to_numpy(final)),
-                "_final_obs": ended,
+                "_final_obs": self._ended,
                 # A reset has no `info` that could replace this.
-                "final_info": last,
-                "_final_info": ended,
+                "final_info": self._info(last, self._ended),
+                "_final_info": self._ended,
             }
-        observations = self._to_numpy(observations)
-        return observations, np.asarray(reward), terminated, truncated, info
+        return self._to_numpy(observations), reward, terminated, truncated, info
 
     def _info(self, info: dict[str, Any], mask: np.ndarray) -> dict[str, Any]:
         """An `info` in Gymnasium's form for vectors: with a mask beside each entry."""
         result: dict[str, Any] = {}
         for name, value in info.items():
             is_nested = isinstance(value, dict)
-            result[name] = (
-                self._info(value, mask)
-                if is_nested
-                else jax.tree.map(np.asarray, value)
-            )
-            result[f"_{name}"] = mask
+            result[name] = self._info(value, mask) if is_nested else value
+            result[f"_{name}"] = mask.copy()
         return result
 
     def _objects(self, observations: Any) -> np.ndarray:
@@ -383,7 +376,7 @@ class GymnasiumVectorEnvironment(gymnasium.vector.VectorEnv):
         return objects
 
     def render(self) -> tuple[np.ndarray, ...] | None:  # pyright: ignore
-        if self.render_mode is None or self._leaves is None:
+        if self.render_mode is None or not self._is_started:
             return None
         return tuple(np.asarray(self._render(self.states)))
 
@@ -400,42 +393,47 @@ def _lanes(convert: Any, space: AbstractSpace) -> Callable[[Any], Any]:
 # The compiled functions.
 
 
-def _reset_lanes(envs: VectorEnvironment, key: Any, states: Any, mask: Any) -> Any:
+# What goes from one call to the next is the states, and which lanes ended.
+
+
+def _reset_lanes(envs: VectorEnvironment, key: Any, carry: Any, mask: Any) -> Any:
+    states, ended = carry
     states = _where(mask, envs.reset(key)[1], states)
-    return states, envs.observe(states)
+    return (states, ended & ~mask), envs.observe(states)
 
 
-def _step_next(
-    envs: VectorEnvironment, key: Any, states: Any, actions: Any, ended: Any
-) -> Any:
+def _step_next(envs: VectorEnvironment, key: Any, carry: Any, actions: Any) -> Any:
     """Resets the lanes that ended and steps the others."""
-    fresh = envs._restart(key, ended, states)
+    states, ended = carry
     step = envs.advance(key, states, actions)
-    states = _where(ended, fresh, step.state)
-    return (
-        states,
-        envs.observe(states),
-        jnp.where(ended, jnp.zeros_like(step.reward), step.reward),
-        step.terminated & ~ended,
-        step.truncated & ~ended,
-        step.info,
-    )
+    words = jr.key_data(key)
+
+    def restart(words: Any, ended: Any, states: Any) -> Any:
+        key = jr.wrap_key_data(words, impl=IMPLEMENTATION)
+        return envs._restart(key, ended, states)
+
+    # Otherwise XLA runs the resets in another thread, and waiting for that thread takes
+    # longer than the resets.
+    true = (words[0] & 1) < 2
+    states = _where(ended, states, step.state)
+    states = computed_apart(true, restart, words, ended, states)
+    reward = jnp.where(ended, jnp.zeros_like(step.reward), step.reward)
+    flags = (step.terminated & ~ended, step.truncated & ~ended)
+    results = (envs.observe(states), reward, *flags, step.info)
+    return (states, flags[0] | flags[1]), results
 
 
-def _step_same(
-    envs: VectorEnvironment, key: Any, states: Any, actions: Any, ended: Any
-) -> Any:
-    del ended
-    step = envs.step(key, states, actions)
-    return step.state, step.observation, *step[2:]
+def _step_same(envs: VectorEnvironment, key: Any, carry: Any, actions: Any) -> Any:
+    return _results(envs.step(key, carry[0], actions))
 
 
-def _step_disabled(
-    envs: VectorEnvironment, key: Any, states: Any, actions: Any, ended: Any
-) -> Any:
-    del ended
-    step = envs.advance(key, states, actions)
-    return step.state, step.observation, *step[2:]
+def _step_disabled(envs: VectorEnvironment, key: Any, carry: Any, actions: Any) -> Any:
+    return _results(envs.advance(key, carry[0], actions))
+
+
+def _results(step: Any) -> Any:
+    carry = (step.state, step.terminated | step.truncated)
+    return carry, (step.observation, *step[2:])
 
 
 def _words_from(generator: np.random.Generator) -> np.ndarray:

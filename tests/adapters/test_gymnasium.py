@@ -196,12 +196,12 @@ class TestManyEnvironments:
         envs.step(np.zeros(NUM_ENVS, int))
         *_, truncated, _ = envs.step(np.zeros(NUM_ENVS, int))
         assert truncated.all()
-        with pytest.raises(gymnasium.error.ResetNeeded, match="5 lanes ended"):
+        with pytest.raises(gymnasium.error.ResetNeeded, match="5 lanes have ended"):
             envs.step(np.zeros(NUM_ENVS, int))
         mask = np.array([True, False, True, True, False])
         envs.reset(options={"reset_mask": mask})
         np.testing.assert_array_equal(envs.states.time, np.where(mask, 0, 2))
-        with pytest.raises(gymnasium.error.ResetNeeded, match="2 lanes ended"):
+        with pytest.raises(gymnasium.error.ResetNeeded, match="2 lanes have ended"):
             envs.step(np.zeros(NUM_ENVS, int))
         envs.reset(options={"reset_mask": ~mask})
         envs.step(np.zeros(NUM_ENVS, int))

@@ -1,6 +1,7 @@
 """The wrappers that change actions."""
 
 import equinox as eqx
+import gymnasium.wrappers
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -217,6 +218,17 @@ def test_repeats(num_repeats):
             break
     assert t == -(-int(state.inner.time) // num_repeats) - 1
     assert env.max_steps == {1: 23, 4: 6}[num_repeats]
+
+
+@pytest.mark.skipif(
+    not hasattr(gymnasium.wrappers, "RepeatAction"), reason="needs Gymnasium 1.3"
+)
+def test_repeats_as_in_gymnasium():
+    """To the end of an episode, which comes in the middle of an action."""
+    env = ActionRepeat(CartPole(), 4)
+    reference = gymnasium.wrappers.RepeatAction(Replay(CartPole(), KEY), 4)
+    steps = [step for step, _ in play_both(env, reference, KEY, np.ones(9, np.int32))]
+    assert steps[-1].terminated and 0 < steps[-1].reward < 4
 
 
 def test_a_time_limit_around_repeats_counts_actions():

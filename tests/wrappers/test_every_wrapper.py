@@ -1,6 +1,9 @@
 """The contract, kept by every wrapper around three environments, and by stacks."""
 
+import pathlib
+
 import equinox as eqx
+import gymnasium.wrappers
 import jax
 import jax.numpy as jnp
 import jax.random as jr
@@ -206,15 +209,29 @@ def test_stacks(stack):
     assert find_problems(SmallProbe(env, num_lanes=130)) == ([], [])
 
 
+CLASSES = {
+    name
+    for name, cls in vars(wrappers).items()
+    if isinstance(cls, type)
+    and issubclass(cls, AbstractEnvironment)
+    and not name.startswith("Abstract")
+}
+
+
 def test_every_wrapper_is_here():
-    classes = {
-        name
-        for name, cls in vars(wrappers).items()
-        if isinstance(cls, type)
-        and issubclass(cls, AbstractEnvironment)
-        and not name.startswith("Abstract")
-    }
-    assert {case.partition("-")[0] for case in CASES} == classes
+    assert {case.partition("-")[0] for case in CASES} == CLASSES
+
+
+def test_gymnasiums_wrappers_of_the_same_names_are_references():
+    """As some are that have another name there."""
+    files = pathlib.Path(__file__).parent.glob("test_*.py")
+    tests = "".join(path.read_text() for path in files)
+    names = CLASSES & set(gymnasium.wrappers.__all__)
+    assert len(names) >= 14
+    others = {"FrameStackObservation", "RecordEpisodeStatistics", "RepeatAction"}
+    for name in names | others:
+        was_imported = f"{name} as Gymnasium{name}" in tests
+        assert was_imported or f"gymnasium.wrappers.{name}(" in tests, name
 
 
 @pytest.mark.parametrize("name", WRAPPERS)

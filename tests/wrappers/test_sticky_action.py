@@ -5,6 +5,7 @@ import jax.random as jr
 import minatar
 import numpy as np
 import pytest
+from gymnasium.wrappers import StickyAction as GymnasiumStickyAction
 from hypothesis import given, settings, strategies as st
 from scipy import stats
 
@@ -15,6 +16,7 @@ from eqenvs.wrappers import AbstractWrapper
 from eqenvs.wrappers._spaces import nearest_to_zero
 
 from ..minatar_replay import ReplayedRandom
+from .gymnasium_replay import play_both, Replay
 
 
 @eqx.filter_jit
@@ -95,6 +97,31 @@ def test_the_original_rule_from_one_episode_to_the_next():
             assert state.inner.time == 0
             assert state.last_action == game.last_action
     assert num_episodes > 2 and carried > 2
+
+
+class Draws:
+    """A random generator that repeats actions when it is told to."""
+
+    def __init__(self, repeats):
+        self.repeats = iter(repeats)
+
+    def uniform(self):
+        return 0.0 if next(self.repeats) else 1.0
+
+    def integers(self, low, high):
+        return low
+
+
+def test_as_in_gymnasium():
+    """Except that there, the first action is never replaced."""
+    key, env = jr.key(4), StickyAction(CartPole(), 0.4)
+    repeats = [bool(env._draw(jr.fold_in(key, t))) for t in range(8)]
+    assert not repeats[0] and 1 < sum(repeats) < 7
+    reference = GymnasiumStickyAction(Replay(CartPole(), key), 0.4)
+    reference.np_random = Draws(repeats[1:])
+    actions = np.arange(8, dtype=np.int32) % 2
+    assert len(list(play_both(env, reference, key, actions))) == 8
+    assert (np.array(reference.env.taken) != actions).any()
 
 
 # The last of them draws random numbers of its own in a transition.
