@@ -1,21 +1,37 @@
-"""Steps a second of bsuite's own actor-critic, in bsuite's own environments.
+"""How long would bsuite's own actor-critic take for what a sweep here has played?
 
-    python benchmarks/bsuite_original.py
+    python benchmarks/bsuite_original.py runs/bsuite-a2c-seed0
+    python benchmarks/bsuite_original.py runs/bsuite-a2c-seed0 catch deep_sea
 
-It needs none of eqenvs, and older packages: bsuite, dm-haiku 0.0.12, rlax 0.1.6 and JAX
-0.4.30, in a virtual environment of their own. `--random` measures the environments
-alone, with bsuite's random agent, and needs only bsuite.
+It plays some settings of each experiment for a few seconds with
+`bsuite.baselines.jax.actor_critic`, and divides the steps in the sweep's CSV files by
+the speed of the nearest setting. It needs none of eqenvs, and older packages: bsuite,
+dm-haiku 0.0.12, rlax 0.1.6 and JAX 0.4.30, in a virtual environment of their own.
+`--random` measures bsuite's random agent instead, and needs only bsuite. MNIST, whose
+images bsuite downloads, is left out.
 """
 
 import argparse
+import csv
 import importlib
+import pathlib
+import re
 import time
 from typing import Any
 
 import bsuite
+from bsuite import sweep
 
 
 _WARM_UP = 200  # steps, after which everything is compiled
+# The settings of an experiment differ in speed where they differ in size.
+_SIZES = {
+    "deep_sea": (2, 10, 18),
+    "memory_len": (11,),
+    "memory_size": (8,),
+    "umbrella_distract": (3, 12, 20),
+    "umbrella_length": (11,),
+}
 
 
 def measure(id: str, agent: str, seconds: float) -> float:
@@ -37,18 +53,51 @@ def measure(id: str, agent: str, seconds: float) -> float:
         steps += 1
 
 
+def steps_of(folder: pathlib.Path, id: str) -> int:
+    """How many steps an agent took in a setting, by the last row of its file."""
+    path = folder / f"bsuite_id_-_{id.replace('/', '-')}.csv"
+    with path.open() as file:
+        return int([*csv.DictReader(file)][-1]["steps"])
+
+
+def base_of(experiment: str) -> str:
+    """The experiment without noise and scaling of its rewards, which take no time."""
+    return re.sub("_(noise|scale|stochastic)$", "", experiment)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("experiments", nargs="*")
     parser.add_argument("--random", action="store_true")
-    parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument(
-        "ids", nargs="*", default=["catch/0", "deep_sea/10", "cartpole/0"]
-    )
+    parser.add_argument("--seconds", type=float, default=2.0)
     options = parser.parse_args()
     agent = "random" if options.random else "jax.actor_critic"
-    for id in options.ids:
-        speed = measure(id, agent, options.seconds)
-        print(f"{id}, {agent}: {speed:,.0f} steps a second", flush=True)
+    groups: dict[str, list[str]] = {}
+    for id in sweep.SWEEP:
+        group = base_of(id.split("/")[0])
+        if group != "mnist" and group in (options.experiments or [group]):
+            groups.setdefault(group, []).append(id)
+    print(f"| experiments | settings | million steps | {agent}: steps/s | hours |")
+    print("| --- | ---: | ---: | ---: | ---: |")
+    total = 0.0
+    for group, ids in groups.items():
+        sizes = _SIZES.get(group, (0,))
+        speeds = {x: measure(f"{group}/{x}", agent, options.seconds) for x in sizes}
+        steps, hours = 0, 0.0
+        for id in ids:
+            index = int(id.split("/")[1])
+            nearest = min(sizes, key=lambda x: abs(x - index))
+            taken = steps_of(options.folder, id)
+            steps += taken
+            hours += taken / speeds[nearest] / 3600
+        total += hours
+        shown = ", ".join(f"{x:,.0f}" for x in speeds.values())
+        print(
+            f"| {group} | {len(ids)} | {steps / 1e6:.1f} | {shown} | {hours:.2f} |",
+            flush=True,
+        )
+    print(f"\n{total:.1f} hours on one core.")
 
 
 if __name__ == "__main__":

@@ -97,16 +97,17 @@ def optimal_values(env, states, discount=0.99, tolerance=1e-6):
 
 
 TASKS = {
-    "FrozenLake-v1": ({}, grid_states(FrozenLakeState, 4, 4)),
-    "FrozenLake8x8-v1": ({}, grid_states(FrozenLakeState, 8, 8)),
-    "CliffWalking-v1": ({"is_slippery": True}, grid_states(CliffWalkingState, 4, 12)),
-    "Taxi-v4": ({}, taxi_states()),
+    "FrozenLake-v1": grid_states(FrozenLakeState, 4, 4),
+    "FrozenLake8x8-v1": grid_states(FrozenLakeState, 8, 8),
+    "CliffWalking-v1": grid_states(CliffWalkingState, 4, 12),
+    "CliffWalkingSlippery-v1": grid_states(CliffWalkingState, 4, 12),
+    "Taxi-v4": taxi_states(),
 }
 
 
 if __name__ == "__main__":
-    for id, (parameters, states) in TASKS.items():
-        env = eqenvs.make(id, **parameters)
+    for id, states in TASKS.items():
+        env = eqenvs.make(id)
         values, count = optimal_values(env, states)
         first = env.observe(env.initial_state(jr.key(0)))
         print(

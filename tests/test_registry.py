@@ -49,6 +49,7 @@ def test_every_id_is_registered():
         "MountainCar-bsuite",
         "Taxi-v4",
         "CliffWalking-v1",
+        "CliffWalkingSlippery-v1",
         "Blackjack-v1",
         "FrozenLake-v1",
         "FrozenLake8x8-v1",

@@ -179,6 +179,11 @@ class Page:
         return agents.load(self.id) if self.id in agents.pretrained() else None
 
     @property
+    def kind(self) -> str:
+        """Whether that agent was trained, or computed from the transitions."""
+        return "trained" if self.trained.algorithm is not None else "exact"
+
+    @property
     def policy(self) -> Any:
         """What plays in the pictures; `None` for random actions."""
         if self.trained is not None:
@@ -189,7 +194,7 @@ class Page:
     def player(self) -> str:
         """What plays in the pictures, in words."""
         if self.trained is not None:
-            return "the trained agent"
+            return f"the {self.kind} agent"
         return "a random policy" if self.policy is None else "a short policy"
 
     @ft.cached_property
@@ -306,25 +311,26 @@ class Page:
         if self.spec.solved_return is not None:
             rows.append(("Solved at a mean return of", f"{self.spec.solved_return:g}"))
         if self.trained is not None:
-            found = self.trained.record["evaluation"]
-            seeds = self.trained.record["means_of_seeds"]
-            rows += [
+            record = self.trained.record
+            found = record["evaluation"]
+            rows.append(
                 (
-                    "Trained agent",
+                    f"{title(self.kind)} agent",
                     f"mean return {found['mean']:.4g} (standard error "
                     f"{found['standard_error']:.2g}) in {found['num_episodes']:,} "
                     f"episodes: `eqenvs evaluate {self.id}`",
-                ),
-                (
-                    "Trained by",
-                    f"`{self.trained.record['command']}`; mean returns of "
-                    f"{len(seeds)} seeds: {', '.join(f'{x:.4g}' for x in seeds)}",
-                ),
-                (
-                    "Random policy",
-                    f"mean return {self.trained.record['random_policy']:.4g}",
-                ),
-            ]
+                )
+            )
+            if self.kind == "exact":
+                how = f"expected return {record['expected_return']:.6g}"
+                rows.append(("Computed by", f"`{record['command']}`; {how}"))
+            else:
+                seeds = record["means_of_seeds"]
+                means = ", ".join(f"{x:.4g}" for x in seeds)
+                how = f"mean returns of {len(seeds)} seeds: {means}"
+                rows.append(("Trained by", f"`{record['command']}`; {how}"))
+            random = f"mean return {record['random_policy']:.4g}"
+            rows.append(("Random policy", random))
         if self.spec.parameters:
             given = ", ".join(f"{k}={v!r}" for k, v in self.spec.parameters.items())
             rows.append(("Set by this id", f"`{given}`"))

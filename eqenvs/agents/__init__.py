@@ -29,6 +29,7 @@ from .random_agent import (
     RandomLearner as RandomLearner,
     RandomPolicy as RandomPolicy,
 )
+from .table import TablePolicy as TablePolicy
 from .training import (
     resume as resume,
     train as train,

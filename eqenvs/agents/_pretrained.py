@@ -1,5 +1,9 @@
 """Agents that come with the library: for each, a file of facts and a file of
-weights."""
+weights.
+
+A trained agent is described by its algorithm. A computed one is a policy with its own
+configuration.
+"""
 
 import io
 import json
@@ -23,16 +27,20 @@ FOLDER = pathlib.Path(__file__).parent / "pretrained"
 
 
 def pretrained() -> tuple[str, ...]:
-    """The ids of the environments with a trained agent for [`eqenvs.agents.load`][]."""
+    """The ids of the environments with a trained or exact agent for
+    [`eqenvs.agents.load`][]."""
     return tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
 
 
 def load_pretrained(id: str) -> Run:
-    """The trained agent for an environment, without a learner or metrics."""
+    """The agent for an environment, without a learner or metrics."""
     record = json.loads((FOLDER / f"{id}.json").read_bytes())
     with np.load(FOLDER / f"{id}.npz", allow_pickle=False) as file:
         arrays = dict(file)
     env = from_config(with_arrays(record["environment"], arrays))
+    if "policy" in record:
+        policy = from_config(with_arrays(record["policy"], arrays))
+        return Run(env, None, policy, {}, None, record)
     algorithm = from_config(with_arrays(record["algorithm"], arrays))
 
     def untrained() -> Any:
@@ -58,15 +66,21 @@ def save_pretrained(
     **Arguments:**
 
     - `id`: the id of the environment.
-    - `run`: a run whose `env`, `algorithm` and `agent` have 32-bit numbers.
+    - `run`: a run whose `env`, `algorithm` and `agent` have 32-bit numbers. If
+        `algorithm` is `None`, `agent` has a configuration.
     - `facts`: more entries for the record, such as the agent's mean return.
     """
-    leaves = jtu.tree_leaves_with_path(eqx.filter(run.agent, eqx.is_array))
-    arrays: dict[str, Any] = {jtu.keystr(path): np.asarray(x) for path, x in leaves}
+    arrays: dict[str, Any] = {}
+    if run.algorithm is None:
+        name, described = "policy", run.agent
+    else:
+        name, described = "algorithm", run.algorithm
+        leaves = jtu.tree_leaves_with_path(eqx.filter(run.agent, eqx.is_array))
+        arrays |= {jtu.keystr(path): np.asarray(x) for path, x in leaves}
     record = {
         "id": id,
         "environment": without_arrays(to_config(run.env), "environment", arrays),
-        "algorithm": without_arrays(to_config(run.algorithm), "algorithm", arrays),
+        name: without_arrays(to_config(described), name, arrays),
         **facts,
     }
     content = json.dumps(record, indent=1).encode() + b"\n"

@@ -45,7 +45,8 @@ _FORMAT = 1
 class Run(NamedTuple):
     """A run that [`eqenvs.agents.load`][] has read.
 
-    - `env`, `algorithm`: the environment and the algorithm.
+    - `env`, `algorithm`: the environment and the algorithm; the latter is `None` if the
+        agent is an exact one that comes with the library.
     - `agent`: the policy learned so far.
     - `metrics`: as in [`eqenvs.agents.Trained`][], of all updates so far.
     - `learner`: the learner; `None` if eqenvs 0.1.0 saved the run, or if the agent
@@ -54,7 +55,7 @@ class Run(NamedTuple):
     """
 
     env: AbstractEnvironment
-    algorithm: AbstractAlgorithm
+    algorithm: AbstractAlgorithm | None
     agent: Any
     metrics: dict[str, np.ndarray]
     learner: AbstractLearner | None

@@ -81,11 +81,27 @@ class Bsuite:
         return pathlib.Path("runs") / f"bsuite-{name}-seed{self.seed}{suffix}"
 
 
-# Like bsuite's own agents: two layers of 64, one environment, short rollouts.
+# Like bsuite's own agents: two layers of 64, one environment, short rollouts, and
+# constant step sizes and exploration.
 _HYPERPARAMETERS: dict[str, dict[str, Any]] = {
-    "a2c": {"rollout_steps": 32, "learning_rate": 3e-3, "gae_lambda": 0.9},
-    "ppo": {"rollout_steps": 128, "num_minibatches": 4},
-    "pqn": {"rollout_steps": 32, "num_minibatches": 1, "hidden_width": 64},
+    "a2c": {
+        "rollout_steps": 32,
+        "learning_rate": 3e-3,
+        "gae_lambda": 0.9,
+        "anneal_learning_rate": False,
+    },
+    "ppo": {
+        "rollout_steps": 128,
+        "num_minibatches": 4,
+        "anneal_learning_rate": False,
+    },
+    "pqn": {
+        "rollout_steps": 32,
+        "num_minibatches": 1,
+        "hidden_width": 64,
+        "initial_epsilon": 0.05,
+        "anneal_learning_rate": False,
+    },
 }
 
 

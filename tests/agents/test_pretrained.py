@@ -11,7 +11,7 @@ import pytest
 
 import eqenvs
 from eqenvs import CartPole
-from eqenvs.agents import load, PPO, pretrained, Run
+from eqenvs.agents import load, PPO, pretrained, Run, TablePolicy
 from eqenvs.agents._pretrained import load_pretrained, save_pretrained
 from eqenvs.cli._report import summary
 
@@ -34,6 +34,74 @@ def test_what_is_saved_is_read(tmp_path, monkeypatch):
         if eqx.is_inexact_array(x):
             assert x.dtype == jnp.float64
             np.testing.assert_array_equal(x, y)
+
+
+def test_a_table_is_saved_and_read(tmp_path, monkeypatch):
+    env = eqenvs.make("CliffWalking-v1")
+    table = TablePolicy(np.arange(48) % 4)
+    run = Run(env, None, table, {}, None, {})
+    save_pretrained("CliffWalking-v1", run, {}, tmp_path)
+    monkeypatch.setattr("eqenvs.agents._pretrained.FOLDER", tmp_path)
+    read = load("CliffWalking-v1")
+    assert read.algorithm is None and eqx.tree_equal(read.env, env)
+    actions = jax.vmap(read.agent, in_axes=(None, 0))(jr.key(0), jnp.arange(48))
+    np.testing.assert_array_equal(actions, np.arange(48) % 4)
+    assert actions.dtype == jnp.int32
+
+
+def test_a_table_says_what_is_wrong(unchecked):
+    del unchecked
+    with pytest.raises(ValueError, match=r"TablePolicy\.actions must be .* at least 0"):
+        TablePolicy([0, -1])
+
+
+EXACT = [id for id in pretrained() if load_pretrained(id).algorithm is None]
+
+
+def outcomes_of(id):
+    """Gymnasium's table as arrays over states, actions and outcomes."""
+    gymnasium = pytest.importorskip("gymnasium")
+    table = gymnasium.make(id).unwrapped.P
+    entries = np.zeros((len(table), len(table[0]), 3, 4))
+    for state, actions in table.items():
+        for action, outcomes in actions.items():
+            entries[state, action, : len(outcomes)] = outcomes
+    probability, after, reward, ended = np.moveaxis(entries, -1, 0)
+    return probability, after.astype(int), reward, ended == 1
+
+
+@pytest.mark.parametrize("id", EXACT)
+def test_an_exact_agent_is_optimal_by_gymnasiums_table(id):
+    run = load_pretrained(id)
+    probability, after, reward, ended = outcomes_of(id)
+    states = np.arange(len(after))
+    chosen = np.asarray(run.agent.actions)
+
+    def action_values(values, discount):
+        later = np.where(ended, 0, discount * values[after])
+        return (probability * (reward + later)).sum(axis=2)
+
+    values, change = np.zeros(len(after)), 1.0
+    while change > 1e-9:
+        new = action_values(values, run.record["discount"]).max(axis=1)
+        values, change = new, np.max(np.abs(new - values))
+    best = action_values(values, run.record["discount"])
+    np.testing.assert_allclose(best[states, chosen], best.max(axis=1), atol=1e-6)
+
+    # What its record says it earns within the time limit.
+    values = np.zeros(len(after))
+    for _ in range(min(int(run.env.max_steps), 20_000)):
+        values = action_values(values, 1)[states, chosen]
+    first = gymnasium_start(id)
+    assert values @ first == pytest.approx(run.record["expected_return"], abs=1e-6)
+    stated = run.record["evaluation"]
+    error = abs(stated["mean"] - run.record["expected_return"])
+    assert error <= 4 * stated["standard_error"] + 1e-6
+
+
+def gymnasium_start(id):
+    gymnasium = pytest.importorskip("gymnasium")
+    return np.asarray(gymnasium.make(id).unwrapped.initial_state_distrib)
 
 
 def test_an_id_without_an_agent():

@@ -47,6 +47,7 @@ class Given:
     [
         "Taxi-v4",
         "CliffWalking-v1",
+        "CliffWalkingSlippery-v1",
         "Blackjack-v1",
         "FrozenLake-v1",
         "FrozenLake8x8-v1",

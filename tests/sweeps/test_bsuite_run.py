@@ -14,6 +14,7 @@ from eqenvs.agents import A2C, RandomAgent
 from eqenvs.sweeps.bsuite import _run, load, run, setting, settings
 from eqenvs.sweeps.bsuite._programs import (
     _job,
+    play,
     Program,
     programs,
     recorded,
@@ -77,6 +78,34 @@ def test_a_sweep_goes_on_where_it_ended(sweep, tmp_path):
     run(RandomAgent(), folder, seed=3, experiments=["discounting_chain"], quick=True)
     assert contents(folder) == before
     assert times == {name: (folder / name).stat().st_mtime_ns for name in names[:17]}
+
+
+def test_what_was_played_before_a_kill_is_not_played_again(
+    sweep, tmp_path, monkeypatch
+):
+    """Lanes continue from the learners that were saved, to the same files."""
+    monkeypatch.setattr(_run, "_PIECE_SECONDS", 1e-9)
+    monkeypatch.setattr(_run, "_SAVE_SECONDS", 0.0)
+    updates = []
+
+    def play_until_killed(algorithm, lanes, *arguments):
+        updates.append(int(lanes.learners.num_updates[0]))
+        if len(updates) == 5:
+            raise KeyboardInterrupt
+        return play(algorithm, lanes, *arguments)
+
+    monkeypatch.setattr(_run, "play", play_until_killed)
+    arguments = dict(seed=3, experiments=["discounting_chain"], quick=True)
+    with pytest.raises(KeyboardInterrupt):
+        run(RandomAgent(), tmp_path / "run", **arguments)
+    assert [p.name for p in (tmp_path / "run").glob("*.npz")] == [
+        "unfinished-discounting-chain.npz"
+    ]
+    monkeypatch.setattr(_run, "_PIECE_SECONDS", 1.0)
+    run(RandomAgent(), tmp_path / "run", **arguments)
+    assert updates[4] > 0 and updates[5] == updates[4]
+    assert contents(tmp_path / "run") == contents(sweep.folder)
+    assert not list((tmp_path / "run").glob("*.npz"))
 
 
 def test_another_sweep_is_refused(sweep, tmp_path):
@@ -165,6 +194,18 @@ def test_networks_are_initialized_for_the_true_size():
             assert np.all(np.asarray(first[lane, :, bits + 2 :]) == 0)
             for x, y in zip(others, true_others, strict=True):
                 np.testing.assert_allclose(x[lane], y, 1e-5, 1e-7)
+
+
+def test_schedules_follow_the_episodes():
+    """After 40 updates of 50 steps, 20 of 100 episodes of 100 steps are over."""
+    algorithm = RandomAgent(rollout_steps=50)
+    program = Program("chain", (CHAINS[0],))
+    lanes = start(algorithm, program, eqenvs.random.key(0), 0.1)
+    assert np.all(np.isinf(lanes.learners.planned_updates))
+    lanes = play(algorithm, lanes, 100, 41)
+    # As the last update had it, which came after 40 others.
+    assert lanes.learners.planned_updates == pytest.approx(40 / 0.2)
+    assert lanes.learners.remaining() == pytest.approx(1 - 41 / 200)
 
 
 _TWO_DEVICES = """

@@ -12,6 +12,13 @@ from .taxi import Taxi as Taxi, TaxiState as TaxiState
 register("Taxi-v4", Taxi, family="toy text", solved_return=8.0, frames_per_second=4.0)
 register("CliffWalking-v1", CliffWalking, family="toy text", frames_per_second=4.0)
 register(
+    "CliffWalkingSlippery-v1",
+    CliffWalking,
+    family="toy text",
+    parameters={"is_slippery": True},
+    frames_per_second=4.0,
+)
+register(
     "Blackjack-v1",
     Blackjack,
     family="toy text",

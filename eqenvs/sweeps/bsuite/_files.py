@@ -4,11 +4,16 @@ import csv
 import io
 import os
 import pathlib
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float, PyTree
 
 from ..._files import write_safely
 from ._counting import columns_of, whole_columns_of
@@ -84,6 +89,71 @@ def is_finished(folder: pathlib.Path, chosen: Setting, num_episodes: int) -> boo
     """Whether the file of a setting exists and is complete."""
     path = path_of(folder, chosen)
     return path.exists() and bool(_read(path)["episode"][-1] == num_episodes)
+
+
+def unfinished_path(folder: pathlib.Path, name: str) -> pathlib.Path:
+    """Where the learners of a program are while it runs."""
+    return folder / f"unfinished-{re.sub('[^a-z0-9]+', '-', name)}.npz"
+
+
+def write_learners(
+    path: pathlib.Path, settings: Sequence[Setting], learners: PyTree[Array]
+) -> None:
+    """Writes the first lanes of some learners, one for each setting."""
+    count = len(settings)
+    leaves = [np.asarray(x)[:count] for x in _plain_arrays(learners)]
+    names = np.array([setting.id for setting in settings])
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, settings=names, **_numbered(leaves))
+    write_safely(path, buffer.getvalue())
+
+
+def read_learners(
+    path: pathlib.Path, settings: Sequence[Setting], learners: PyTree[Array]
+) -> PyTree[Array]:
+    """Some learners, and in their place those that were written, where there are any.
+
+    A file of learners of other shapes, as those of another version may have, is
+    ignored.
+    """
+    if not path.exists():
+        return learners
+    with np.load(path, allow_pickle=False) as file:
+        saved = dict(file)
+    names = saved.pop("settings").tolist()
+    pairs = [(i, names.index(s.id)) for i, s in enumerate(settings) if s.id in names]
+    leaves = _plain_arrays(learners)
+    found = [saved.get(name) for name in _numbered(leaves)]
+    if not pairs or len(found) != len(saved):
+        return learners
+    lanes, places = np.array(pairs).T
+    mixed = []
+    for x, y in zip(leaves, found, strict=True):
+        if y is None or (x.shape[1:], x.dtype) != (y.shape[1:], y.dtype):
+            return learners
+        mixed.append(x.at[lanes].set(y[places]))
+    arrays, rest = eqx.partition(learners, eqx.is_array)
+    old, structure = jax.tree.flatten(arrays)
+    new = [_as_before(x, y) for x, y in zip(old, mixed, strict=True)]
+    return eqx.combine(jax.tree.unflatten(structure, new), rest)
+
+
+def _plain_arrays(tree: PyTree) -> list[Array]:
+    """The arrays of a tree, those of keys as their words."""
+    leaves = jax.tree.leaves(eqx.filter(tree, eqx.is_array))
+    return [jr.key_data(x) if _is_key(x) else jnp.asarray(x) for x in leaves]
+
+
+def _as_before(old: Array, new: Array) -> Array:
+    return jr.wrap_key_data(new, impl=jr.key_impl(old)) if _is_key(old) else new
+
+
+def _is_key(x: Array) -> bool:
+    return jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
+
+
+def _numbered(leaves: Sequence[Any]) -> dict[str, Any]:
+    return {f"leaf_{i}": leaf for i, leaf in enumerate(leaves)}
 
 
 def plot_radar(

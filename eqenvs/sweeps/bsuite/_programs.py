@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Int32, Key, PyTree
 
 from ..._environment import AbstractEnvironment
@@ -299,7 +299,8 @@ def _play(
     def play_here(different, keys, learners, shared, goal, count):
         def update(different, key, learner):
             job = _job(algorithm, different, shared, key)
-            learner, _ = job.update(eqx.combine(learner, rest))
+            learner = _with_progress(eqx.combine(learner, rest), goal)
+            learner, _ = job.update(learner)
             return _arrays(learner)
 
         def is_going_on(carry):
@@ -324,6 +325,36 @@ def _play(
         out_specs=lane,
         check_vma=False,
     )(*arguments)
+
+
+def _with_progress(learner: Any, goal: Int32[Array, ""]) -> Any:
+    """A learner whose schedules follow the episodes.
+
+    How many updates the episodes will take is unknown: as many are planned as would be
+    needed if the others took as long as those so far.
+    """
+    played = _record_of(learner).num_episodes.reshape(())
+    planned = learner.planned_updates
+    done = learner.num_updates.astype(planned.dtype)
+    share = (played / goal.astype(played.dtype)).astype(planned.dtype)
+    planned = jnp.where(share > 0, done / share, jnp.inf).astype(planned.dtype)
+    return eqx.tree_at(lambda l: l.planned_updates, learner, planned)
+
+
+def spread(lanes: Lanes, mesh: Mesh) -> Lanes:
+    """The lanes on their devices, where `play` leaves them."""
+
+    def put(tree: PyTree, spec: PartitionSpec) -> PyTree:
+        arrays, rest = eqx.partition(tree, eqx.is_array)
+        return eqx.combine(jax.device_put(arrays, NamedSharding(mesh, spec)), rest)
+
+    lane, same = PartitionSpec("lanes"), PartitionSpec()
+    return Lanes(
+        different=put(lanes.different, lane),
+        shared=put(lanes.shared, same),
+        keys=put(lanes.keys, lane),
+        learners=put(lanes.learners, lane),
+    )
 
 
 def _record_of(learners: PyTree) -> RecordedState:

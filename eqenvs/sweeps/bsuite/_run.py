@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import numpy as np
 from jax.sharding import Mesh
@@ -14,14 +15,34 @@ from jax.sharding import Mesh
 from ..._checks import as_key
 from ..._config import to_config
 from ..._files import write_safely
-from ._files import is_finished, load, path_of, write_report, write_rows
-from ._programs import Lanes, planned_episodes, play, Program, programs, rows_of, start
+from ._files import (
+    is_finished,
+    load,
+    path_of,
+    read_learners,
+    unfinished_path,
+    write_learners,
+    write_report,
+    write_rows,
+)
+from ._programs import (
+    Lanes,
+    planned_episodes,
+    play,
+    Program,
+    programs,
+    rows_of,
+    spread,
+    start,
+)
 from ._scores import abilities, scores
 from ._settings import EXPERIMENTS, Setting
 
 
 # The seconds between two looks at the lanes.
 _PIECE_SECONDS = 1.0
+# How much work a kill may cost.
+_SAVE_SECONDS = 60.0
 
 
 class Sweep(NamedTuple):
@@ -55,9 +76,11 @@ def run(
     ```
 
     An agent plays one episode after another, in one environment, for as many episodes
-    as bsuite prescribes. Settings of the same shape are lanes of one program, spread
-    over all devices. As soon as a setting is finished, its file is written in bsuite's
-    own format. If the sweep is interrupted, the same call finishes it.
+    as bsuite prescribes. Schedules, such as that of the learning rate, follow the share
+    of episodes played so far. Settings of the same shape are lanes of one program,
+    spread over all devices. As soon as a setting is finished, its file is written in
+    bsuite's own format. If the sweep is interrupted, the same call finishes it, and
+    repeats at most the last minute.
 
     **Arguments:**
 
@@ -233,6 +256,10 @@ def _run_program(
     goal = planned_episodes(program.settings[0], fraction)
     lanes = start(algorithm, program, key, fraction)
     playing = list(program.settings)
+    unfinished = unfinished_path(folder, program.name)
+    learners = read_learners(unfinished, playing, lanes.learners)
+    lanes = eqx.tree_at(lambda l: l.learners, lanes, learners)
+    saved = time.perf_counter()
     lanes, mesh = _spread(lanes, range(len(playing)))
     finished: set[str] = set()
     count, is_compiled = 1, False
@@ -249,6 +276,9 @@ def _run_program(
         left = [i for i, s in enumerate(playing) if s.id not in finished]
         gone = len(program.settings) - len(playing)
         bar.show(gone * goal + int(episodes.sum()))
+        if time.perf_counter() - saved > _SAVE_SECONDS:
+            write_learners(unfinished, playing, lanes.learners)
+            saved = time.perf_counter()
         # A program of half the size takes some seconds to compile.
         if 2 * len(left) <= len(playing):
             playing = [playing[i] for i in left]
@@ -261,6 +291,7 @@ def _run_program(
             count = max(int(count * ratio), 1)
         else:
             is_compiled = True
+    unfinished.unlink(missing_ok=True)
 
 
 def _spread(lanes: Lanes, chosen: Sequence[int]) -> tuple[Lanes, Mesh | None]:
@@ -270,4 +301,5 @@ def _spread(lanes: Lanes, chosen: Sequence[int]) -> tuple[Lanes, Mesh | None]:
         return lanes.take(chosen), None
     rest = -len(chosen) % len(devices)
     lanes = lanes.take([*chosen, *[chosen[-1]] * rest])
-    return lanes, Mesh(np.array(devices), ("lanes",))
+    mesh = Mesh(np.array(devices), ("lanes",))
+    return spread(lanes, mesh), mesh
