@@ -34,10 +34,13 @@ def site():
     share it.
     """
     pytest.importorskip("mkdocs")
-    folder = pathlib.Path(tempfile.gettempdir()) / f"eqenvs-site-{digest()}"
+    checkout = hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
+    folder = pathlib.Path(tempfile.gettempdir()) / f"eqenvs-site-{checkout}-{digest()}"
     if folder.exists():
         return folder
-    built = pathlib.Path(tempfile.mkdtemp(prefix="eqenvs-site-"))
+    for outdated in folder.parent.glob(f"eqenvs-site-{checkout}-*"):
+        shutil.rmtree(outdated, ignore_errors=True)
+    built = pathlib.Path(tempfile.mkdtemp(prefix=f"eqenvs-site-{checkout}-"))
     result = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", built],
         capture_output=True,
@@ -45,15 +48,12 @@ def site():
         cwd=ROOT,
     )
     assert result.returncode == 0, result.stdout + result.stderr
-    try:
-        return built.rename(folder)
-    except OSError:  # another process was faster
-        return built
+    return built.rename(folder)
 
 
 def digest():
-    """A digest of everything that the site is made from, and of this folder."""
-    found = hashlib.sha256(str(ROOT).encode())
+    """A digest of everything that the site is made from."""
+    found = hashlib.sha256()
     paths = {path for pattern in SOURCES for path in ROOT.glob(pattern)}
     files = {file for path in paths for file in (path, *path.rglob("*"))}
     for file in sorted(files):
