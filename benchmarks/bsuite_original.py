@@ -23,7 +23,8 @@ import bsuite
 from bsuite import sweep
 
 
-_WARM_UP = 200  # steps, after which everything is compiled
+# Steps, after which updates on parts of rollouts of every length are compiled.
+_WARM_UP = 2_000
 # The settings of an experiment differ in speed where they differ in size.
 _SIZES = {
     "deep_sea": (2, 10, 18),
