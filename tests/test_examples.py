@@ -42,6 +42,12 @@ def test_getting_started(tmp_path):
             "The last of the 11 rewards is",
             marks=pytest.mark.trained,
         ),
+        pytest.param(
+            "levels",
+            "1",
+            "uniform: of the levels played last,",
+            marks=pytest.mark.trained,
+        ),
         pytest.param("sweep", "512", "36 agents in", marks=pytest.mark.trained),
         pytest.param(
             "evolution",
