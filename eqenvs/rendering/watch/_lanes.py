@@ -100,7 +100,8 @@ def _play(
     player = _player(envs, agent)
 
     def body(lanes: Any, time: Any) -> Any:
-        lanes, step = player.step(jr.fold_in(key, time), lanes, reset=True)
+        policy_key, env_key = jr.split(jr.fold_in(key, time))
+        lanes, step = player.step(policy_key, env_key, lanes, reset=True)
         ended = TERMINATED * step.terminated.astype(jnp.uint8)
         ended += TRUNCATED * step.truncated.astype(jnp.uint8)
         # The state in which the episode ended, not the first state of the next one.

@@ -201,7 +201,10 @@ function next() {
   return true;
 }
 
-let before = 0;
+// While the training runs, it and the page may share a processor: draw less often.
+const DRAWINGS_PER_SECOND = 20;
+
+let before = 0, drawn = 0;
 
 function tick(now) {
   requestAnimationFrame(tick);
@@ -216,7 +219,9 @@ function tick(now) {
     else if (!next()) clock = duration;
     isNew = true;
   }
-  if (isNew) draw();
+  if (!isNew || (!training.isOver && now - drawn < 1000 / DRAWINGS_PER_SECOND)) return;
+  drawn = now;
+  draw();
 }
 
 function setTheme(theme) {
