@@ -57,10 +57,3 @@ class EpisodeStatistics(eqx.Module):
             last_return=jnp.where(ended, total, self.last_return),
             last_length=jnp.where(ended, as_float, self.last_length),
         )
-
-    def mean(self) -> tuple[Float[Array, ""], Float[Array, ""]]:
-        """The mean return and the mean length of the lanes' last episodes.
-
-        Lanes without a finished episode do not count; NaN if no lane has one.
-        """
-        return jnp.nanmean(self.last_return), jnp.nanmean(self.last_length)

@@ -49,6 +49,7 @@ def test_getting_started(tmp_path):
             marks=pytest.mark.trained,
         ),
         pytest.param("sweep", "512", "36 agents in", marks=pytest.mark.trained),
+        pytest.param("anakin", "4096", "8 seeds", marks=pytest.mark.trained),
         pytest.param(
             "evolution",
             "800",

@@ -24,11 +24,12 @@ from jaxtyping import Array, Bool, Float, Int32, Key, PyTree
 
 from .._environment import AbstractEnvironment
 from .._episodes import EpisodeStatistics
-from .._vector import VectorEnvironment
+from .._vector import all_lanes, VectorEnvironment
 from ..fields import choice, count, flag, real
 from ._algorithm import AbstractAlgorithm, AbstractLearner
 from ._critic import append, evaluate, flat
 from ._descent import current_step_size, descend, weights_of
+from ._lanes import average, gradient, lanes_here, mean_episode
 from ._returns import lambda_returns
 from .memory import Memory
 from .networks import Activation, ActorCritic, Torso
@@ -106,7 +107,7 @@ class A2C(AbstractAlgorithm[A2CLearner]):
 
     def init(self, env: AbstractEnvironment, key: Key[Array, ""]) -> A2CLearner:
         network_key, reset_key = jr.split(key)
-        envs = VectorEnvironment(env, self.num_envs)
+        envs = lanes_here(env, self.num_envs)
         agent = ActorCritic(
             envs.single_observation_space,
             envs.single_action_space,
@@ -121,8 +122,8 @@ class A2C(AbstractAlgorithm[A2CLearner]):
             agent=agent,
             optimizer_state=_optimizer(self).init(weights_of(agent)),
             states=states,
-            carry=agent.initial_carries(self.num_envs),
-            episodes=EpisodeStatistics.start(self.num_envs),
+            carry=agent.initial_carries(envs.num_envs),
+            episodes=EpisodeStatistics.start(envs.num_envs),
             num_updates=jnp.array(0, jnp.int32),
             planned_updates=jnp.array(jnp.inf),
         )
@@ -130,12 +131,12 @@ class A2C(AbstractAlgorithm[A2CLearner]):
     def update(
         self, env: AbstractEnvironment, learner: A2CLearner, key: Key[Array, ""]
     ) -> tuple[A2CLearner, dict[str, Array]]:
-        envs = VectorEnvironment(env, self.num_envs)
+        envs = lanes_here(env, self.num_envs)
         states, carry, episodes, steps = _play(self, envs, learner, key)
         agent, optimizer_state, losses = _improve(
             self, learner, steps, envs.observe(states)
         )
-        mean_return, mean_length = episodes.mean()
+        mean_return, mean_length = mean_episode(episodes)
         learner = A2CLearner(
             agent=agent,
             optimizer_state=optimizer_state,
@@ -167,7 +168,7 @@ def _play(
 ) -> tuple[PyTree[Array], PyTree[Array], EpisodeStatistics, _Step]:
     """Takes `rollout_steps` steps in every environment."""
     agent = learner.agent
-    lanes = jnp.arange(a2c.num_envs, dtype=jnp.uint32)
+    lanes = all_lanes(envs)
 
     def act(key, lane, distribution):
         draw = distribution.sample(jr.fold_in(key, lane))
@@ -257,17 +258,17 @@ def _improve(
 ) -> tuple[ActorCritic, PyTree, dict[str, Float[Array, ""]]]:
     """One step of the optimizer."""
     weights, rest = eqx.partition(learner.agent, eqx.is_inexact_array)
-    gradient, losses = jax.grad(
+    slope, losses = gradient(
         lambda weights: _loss(
             a2c, eqx.combine(weights, rest), learner.carry, steps, last_observation
         ),
-        has_aux=True,
-    )(weights)
+        weights,
+    )
     step_size = current_step_size(a2c, a2c.learning_rate, learner)
     weights, optimizer_state = descend(
-        _optimizer(a2c), step_size, weights, gradient, learner.optimizer_state
+        _optimizer(a2c), step_size, weights, slope, learner.optimizer_state
     )
-    return eqx.combine(weights, rest), optimizer_state, losses
+    return eqx.combine(weights, rest), optimizer_state, average(losses)
 
 
 def _optimizer(a2c: A2C) -> optax.GradientTransformation:

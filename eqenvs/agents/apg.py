@@ -24,15 +24,16 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import optax
-from jaxtyping import Array, Bool, Float, Int32, Key, PyTree
+from jaxtyping import Array, Bool, Float, Int32, Key, PyTree, UInt32
 
 from .._environment import AbstractEnvironment
 from .._episodes import EpisodeStatistics
-from .._vector import VectorEnvironment
+from .._vector import all_lanes, VectorEnvironment
 from ..fields import choice, count, flag, real
 from ..spaces import Box
 from ._algorithm import AbstractAlgorithm, AbstractLearner
 from ._descent import current_step_size, descend, weights_of
+from ._lanes import gradient, lanes_here, mean, mean_episode
 from ._minibatches import check_minibatches, scan_minibatches
 from ._returns import lambda_returns
 from .networks import Activation, Actor, Network, Torso
@@ -123,7 +124,7 @@ class APG(AbstractAlgorithm[APGLearner]):
 
     def init(self, env: AbstractEnvironment, key: Key[Array, ""]) -> APGLearner:
         actor_key, critic_key, reset_key = jr.split(key, 3)
-        envs = VectorEnvironment(env, self.num_envs)
+        envs = lanes_here(env, self.num_envs)
         _, states = envs.reset(reset_key)
         _check_differentiable(envs, states)
         sizes = (self.hidden_width, self.hidden_depth)
@@ -144,7 +145,7 @@ class APG(AbstractAlgorithm[APGLearner]):
             actor_optimizer_state=_optimizer(self).init(weights_of(agent)),
             critic_optimizer_state=_optimizer(self).init(weights_of(critic)),
             states=states,
-            episodes=EpisodeStatistics.start(self.num_envs),
+            episodes=EpisodeStatistics.start(envs.num_envs),
             num_updates=jnp.array(0, jnp.int32),
             planned_updates=jnp.array(jnp.inf),
         )
@@ -153,7 +154,7 @@ class APG(AbstractAlgorithm[APGLearner]):
         self, env: AbstractEnvironment, learner: APGLearner, key: Key[Array, ""]
     ) -> tuple[APGLearner, dict[str, Array]]:
         play_key, improve_key = jr.split(key)
-        envs = VectorEnvironment(env, self.num_envs)
+        envs = lanes_here(env, self.num_envs)
         agent, actor_optimizer_state, played, norm = _improve_actor(
             self, envs, learner, play_key
         )
@@ -167,13 +168,17 @@ class APG(AbstractAlgorithm[APGLearner]):
             self.td_lambda,
         )
         critic, critic_optimizer_state, value_loss = _improve_critic(
-            self, learner, _Batch(steps.observation, target), improve_key
+            self,
+            learner,
+            _Batch(steps.observation, target),
+            all_lanes(envs),
+            improve_key,
         )
-        mean_return, mean_length = played.episodes.mean()
+        mean_return, mean_length = mean_episode(played.episodes)
         metrics = {
             "return": mean_return,
             "length": mean_length,
-            "objective": played.objective,
+            "objective": mean(played.objective),
             "gradient_norm": norm,
             "value_loss": value_loss,
         }
@@ -260,7 +265,7 @@ def _play(
     key: Key[Array, ""],
 ) -> _Played:
     """Takes `rollout_steps` steps in every environment, differentiably."""
-    lanes = jnp.arange(apg.num_envs, dtype=jnp.uint32)
+    lanes = all_lanes(envs)
 
     def act(key, lane, output):
         noise = jr.normal(jr.fold_in(key, lane), output.shape, output.dtype)
@@ -290,7 +295,8 @@ def _play(
         carry = (step.state, episodes, jnp.where(ended, 1.0, discounted))
         return carry, (gain, jnp.where(ended, 0.0, value), transition)
 
-    start = (learner.states, learner.episodes, jnp.ones(apg.num_envs))
+    discounted = jnp.ones_like(learner.episodes.running_return)
+    start = (learner.states, learner.episodes, discounted)
     (states, episodes, _), (gains, values, steps) = jax.lax.scan(
         body, start, jr.split(key, apg.rollout_steps)
     )
@@ -308,16 +314,16 @@ def _improve_actor(
         played = _play(apg, envs, eqx.combine(weights, rest), learner, key)
         return -played.objective, played
 
-    gradient, played = jax.grad(loss, has_aux=True)(weights)
+    slope, played = gradient(loss, weights)
     weights, optimizer_state = _descend(
         apg,
         apg.learning_rate,
         learner,
         weights,
-        gradient,
+        slope,
         learner.actor_optimizer_state,
     )
-    squares = [jnp.sum(x**2) for x in jax.tree.leaves(gradient)]
+    squares = [jnp.sum(x**2) for x in jax.tree.leaves(slope)]
     norm = jnp.sqrt(jnp.sum(jnp.stack(squares)))
     return eqx.combine(weights, rest), optimizer_state, played, norm
 
@@ -328,28 +334,39 @@ class _Batch(NamedTuple):
 
 
 def _improve_critic(
-    apg: APG, learner: APGLearner, batch: _Batch, key: Key[Array, ""]
+    apg: APG,
+    learner: APGLearner,
+    batch: _Batch,
+    lanes: UInt32[Array, " num_envs"],
+    key: Key[Array, ""],
 ) -> tuple[Network, PyTree, Float[Array, ""]]:
     """Several epochs of minibatches on the steps played."""
     batch = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), batch)
     weights, rest = eqx.partition(learner.critic, eqx.is_inexact_array)
 
-    def loss(weights, minibatch):
-        value = eqx.combine(weights, rest).of_batch(minibatch.observation)
-        return ((value - minibatch.target) ** 2).mean() / 2
-
     def minibatch_step(carry, minibatch):
         weights, optimizer_state = carry
-        value_loss, gradient = jax.value_and_grad(loss)(weights, minibatch)
+
+        def loss(weights):
+            value = eqx.combine(weights, rest).of_batch(minibatch.observation)
+            value_loss = ((value - minibatch.target) ** 2).mean() / 2
+            return value_loss, value_loss
+
+        slope, value_loss = gradient(loss, weights)
         carry = _descend(
-            apg, apg.critic_learning_rate, learner, weights, gradient, optimizer_state
+            apg, apg.critic_learning_rate, learner, weights, slope, optimizer_state
         )
         return carry, value_loss
 
     (weights, optimizer_state), losses = scan_minibatches(
-        apg, minibatch_step, (weights, learner.critic_optimizer_state), batch, key
+        apg,
+        minibatch_step,
+        (weights, learner.critic_optimizer_state),
+        batch,
+        lanes,
+        key,
     )
-    return eqx.combine(weights, rest), optimizer_state, losses.mean()
+    return eqx.combine(weights, rest), optimizer_state, mean(losses)
 
 
 def _descend(

@@ -371,11 +371,14 @@ class Recorder:
     """Writes a run while it trains. A context manager that holds the run's lock.
 
     - `folder`: the folder of the run.
+    - `writes`: whether this process writes. Of several that train together, only one
+        does; for the others, nothing here has an effect but to read.
     - `record`: the contents of `run.json`.
     """
 
-    def __init__(self, folder: str | os.PathLike[str]):
+    def __init__(self, folder: str | os.PathLike[str], *, writes: bool = True):
         self.folder = pathlib.Path(folder)
+        self.writes = writes
         self.record: dict[str, Any] = {}
         self._metrics: Any = None  # the file, open
         self._size = 0  # of it
@@ -409,6 +412,8 @@ class Recorder:
         or `ValueError` if the environment or the algorithm has no configuration, or the
         notes are not JSON.
         """
+        if not self.writes:
+            return
         arrays: dict[str, np.ndarray] = {}
         self.record = {
             **notes,
@@ -462,8 +467,9 @@ class Recorder:
                 f"the run in {self.folder} was saved by eqenvs 0.1.0, which did not "
                 "save what is needed to continue it. Evaluate it, or train again."
             )
-        self._lock()
-        record = read_record(self.folder)  # again, now that nobody else can write it
+        if self.writes:
+            self._lock()
+            record = read_record(self.folder)  # again, now that nobody can write it
         env, algorithm = read_configs(self.folder, record)
         key = _read_key(self.folder, record)
         learner = read_learner(self.folder, env, algorithm, key)
@@ -472,6 +478,10 @@ class Recorder:
         if num_updates > 0:
             metrics = read_metrics(self.folder, num_updates)
             self._pieces = 1
+        num_steps = record["num_steps"] if num_steps is None else int(num_steps)
+        self.record = {**record, "num_steps": num_steps, "status": "running"}
+        if not self.writes:
+            return env, algorithm, key, learner, metrics
         # The header, and a row for every update.
         kept = self._metrics.readlines()[: num_updates + 1] if num_updates else []
         self._size = sum(map(len, kept))
@@ -482,8 +492,6 @@ class Recorder:
                 f"continues with {versions}: the numbers may differ.",
                 stacklevel=3,
             )
-        num_steps = record["num_steps"] if num_steps is None else int(num_steps)
-        self.record = {**record, "num_steps": num_steps, "status": "running"}
         self._write_record()
         return env, algorithm, key, learner, metrics
 
@@ -502,6 +510,8 @@ class Recorder:
             checkpoint wrote are ignored.
         - `status`: the status of the run.
         """
+        if not self.writes:
+            return
         if metrics:
             self._write_metrics(metrics)
             write_safely(self.folder / _LEARNER, _write_learner(learner))

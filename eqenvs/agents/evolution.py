@@ -29,6 +29,7 @@ from .._rollout import population_rollout, Rollout
 from .._vector import VectorEnvironment
 from ..fields import choice, count, real
 from ._algorithm import AbstractAlgorithm, AbstractLearner
+from ._lanes import average, gather, part_here
 from .networks import Activation, Actor, Torso
 
 
@@ -147,16 +148,17 @@ class EvolutionStrategy(AbstractAlgorithm[EvolutionLearner]):
     ) -> tuple[EvolutionLearner, dict[str, Array]]:
         ask_key, play_key, tell_key = jr.split(key, 3)
         population, distribution = _ask(self, learner, ask_key)
-        played = _play(self, env, learner.agent, population, play_key)
+        played = _play(self, env, learner.agent, part_here(population), play_key)
         member_returns = played.episode_return.mean(axis=1)
-        agent_return, population_returns = member_returns[0], member_returns[1:]
+        agent_return, population_returns = member_returns[0], gather(member_returns[1:])
         agent, distribution = _tell(
             self, learner.agent, population, population_returns, distribution, tell_key
         )
         lengths = played.episode_length[0].astype(agent_return.dtype)
+        agent_return, agent_length = average((agent_return, lengths.mean()))
         metrics = {
             "return": agent_return,
-            "length": lengths.mean(),
+            "length": agent_length,
             "population_return": population_returns.mean(),
             "best_return": population_returns.max(),
             "spread": population.std(axis=0).mean(),

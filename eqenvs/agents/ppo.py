@@ -25,15 +25,16 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import optax
-from jaxtyping import Array, Bool, Float, Int32, Key, PyTree
+from jaxtyping import Array, Bool, Float, Int32, Key, PyTree, UInt32
 
 from .._environment import AbstractEnvironment
 from .._episodes import EpisodeStatistics
-from .._vector import VectorEnvironment
+from .._vector import all_lanes, VectorEnvironment
 from ..fields import choice, count, flag, real
 from ._algorithm import AbstractAlgorithm, AbstractLearner
 from ._critic import append, evaluate, flat
 from ._descent import current_step_size, descend, weights_of
+from ._lanes import gradient, lanes_here, mean, mean_episode, variance
 from ._minibatches import check_minibatches, scan_minibatches
 from .memory import Memory
 from .networks import Activation, ActorCritic, Torso
@@ -122,7 +123,7 @@ class PPO(AbstractAlgorithm[PPOLearner]):
 
     def init(self, env: AbstractEnvironment, key: Key[Array, ""]) -> PPOLearner:
         network_key, reset_key = jr.split(key)
-        envs = VectorEnvironment(env, self.num_envs)
+        envs = lanes_here(env, self.num_envs)
         agent = ActorCritic(
             envs.single_observation_space,
             envs.single_action_space,
@@ -137,8 +138,8 @@ class PPO(AbstractAlgorithm[PPOLearner]):
             agent=agent,
             optimizer_state=_optimizer(self).init(weights_of(agent)),
             states=states,
-            carry=agent.initial_carries(self.num_envs),
-            episodes=EpisodeStatistics.start(self.num_envs),
+            carry=agent.initial_carries(envs.num_envs),
+            episodes=EpisodeStatistics.start(envs.num_envs),
             num_updates=jnp.array(0, jnp.int32),
             planned_updates=jnp.array(jnp.inf),
         )
@@ -147,7 +148,7 @@ class PPO(AbstractAlgorithm[PPOLearner]):
         self, env: AbstractEnvironment, learner: PPOLearner, key: Key[Array, ""]
     ) -> tuple[PPOLearner, dict[str, Array]]:
         collect_key, improve_key = jr.split(key)
-        envs = VectorEnvironment(env, self.num_envs)
+        envs = lanes_here(env, self.num_envs)
         states, carry, episodes, steps = _collect(self, envs, learner, collect_key)
         _, value, next_value = evaluate(
             learner.agent,
@@ -167,8 +168,10 @@ class PPO(AbstractAlgorithm[PPOLearner]):
             ended=steps.terminated | steps.truncated,
             carry=learner.carry,
         )
-        agent, optimizer_state, losses = _improve(self, learner, batch, improve_key)
-        mean_return, mean_length = episodes.mean()
+        agent, optimizer_state, losses = _improve(
+            self, learner, batch, all_lanes(envs), improve_key
+        )
+        mean_return, mean_length = mean_episode(episodes)
         metrics = {
             "return": mean_return,
             "length": mean_length,
@@ -207,7 +210,7 @@ def _collect(
 ) -> tuple[PyTree[Array], PyTree[Array], EpisodeStatistics, _Step]:
     """Takes `rollout_steps` steps in every environment."""
     agent = learner.agent
-    lanes = jnp.arange(ppo.num_envs, dtype=jnp.uint32)
+    lanes = all_lanes(envs)
 
     def act(key, lane, distribution):
         draw = distribution.sample(jr.fold_in(key, lane))
@@ -305,7 +308,11 @@ class _Batch(NamedTuple):
 
 
 def _improve(
-    ppo: PPO, learner: PPOLearner, batch: _Batch, key: Key[Array, ""]
+    ppo: PPO,
+    learner: PPOLearner,
+    batch: _Batch,
+    lanes: UInt32[Array, " num_envs"],
+    key: Key[Array, ""],
 ) -> tuple[ActorCritic, PyTree, dict[str, Float[Array, ""]]]:
     """Several epochs of minibatches on the collected steps."""
     batch = batch.of_steps_or_lanes()
@@ -314,17 +321,16 @@ def _improve(
 
     def minibatch_step(carry, minibatch):
         weights, optimizer_state = carry
-        gradient, losses = jax.grad(
-            lambda weights: _loss(ppo, eqx.combine(weights, rest), minibatch),
-            has_aux=True,
-        )(weights)
-        carry = descend(_optimizer(ppo), step_size, weights, gradient, optimizer_state)
+        slope, losses = gradient(
+            lambda weights: _loss(ppo, eqx.combine(weights, rest), minibatch), weights
+        )
+        carry = descend(_optimizer(ppo), step_size, weights, slope, optimizer_state)
         return carry, losses
 
     (weights, optimizer_state), losses = scan_minibatches(
-        ppo, minibatch_step, (weights, learner.optimizer_state), batch, key
+        ppo, minibatch_step, (weights, learner.optimizer_state), batch, lanes, key
     )
-    return eqx.combine(weights, rest), optimizer_state, jax.tree.map(jnp.mean, losses)
+    return eqx.combine(weights, rest), optimizer_state, jax.tree.map(mean, losses)
 
 
 def _loss(
@@ -336,7 +342,7 @@ def _loss(
     value = agent.values(batch.observation)
     log_prob = distribution.log_prob(jnp.moveaxis(batch.draw, 0, -1))
     advantage = batch.advantage
-    advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+    advantage = (advantage - mean(advantage)) / (jnp.sqrt(variance(advantage)) + 1e-8)
     log_ratio = log_prob - batch.log_prob
     ratio = jnp.exp(log_ratio)
     clipped = jnp.clip(ratio, 1 - ppo.clip_epsilon, 1 + ppo.clip_epsilon)
@@ -364,9 +370,9 @@ def _explained_variance(
 ) -> Float[Array, ""]:
     """1 for a perfect critic, 0 for one that predicts the mean; 0 if there is no
     variance."""
-    variance = target.var()
-    is_known = variance > 0
-    share = (target - value).var() / jnp.where(is_known, variance, 1.0)
+    total = variance(target)
+    is_known = total > 0
+    share = variance(target - value) / jnp.where(is_known, total, 1.0)
     return jnp.where(is_known, 1 - share, 0.0)
 
 

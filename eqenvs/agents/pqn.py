@@ -23,16 +23,17 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import optax
-from jaxtyping import Array, Bool, Float, Int32, Key, PyTree
+from jaxtyping import Array, Bool, Float, Int32, Key, PyTree, UInt32
 
 from .._bound import AbstractValue
 from .._environment import AbstractEnvironment
 from .._episodes import EpisodeStatistics
-from .._vector import VectorEnvironment
+from .._vector import all_lanes, VectorEnvironment
 from ..fields import choice, count, flag, real
 from ..spaces import AbstractSpace, Discrete
 from ._algorithm import AbstractAlgorithm, AbstractLearner
 from ._descent import current_step_size, descend, weights_of
+from ._lanes import gradient, lanes_here, mean, mean_episode
 from ._minibatches import check_minibatches, scan_minibatches
 from ._returns import lambda_returns
 from .networks import Activation, Network, Torso
@@ -194,7 +195,7 @@ class PQN(AbstractAlgorithm[PQNLearner]):
 
     def init(self, env: AbstractEnvironment, key: Key[Array, ""]) -> PQNLearner:
         network_key, reset_key = jr.split(key)
-        envs = VectorEnvironment(env, self.num_envs)
+        envs = lanes_here(env, self.num_envs)
         agent = QNetwork(
             envs.single_observation_space,
             envs.single_action_space,
@@ -209,7 +210,7 @@ class PQN(AbstractAlgorithm[PQNLearner]):
             agent=agent,
             optimizer_state=_optimizer(self).init(weights_of(agent)),
             states=states,
-            episodes=EpisodeStatistics.start(self.num_envs),
+            episodes=EpisodeStatistics.start(envs.num_envs),
             num_updates=jnp.array(0, jnp.int32),
             planned_updates=jnp.array(jnp.inf),
         )
@@ -218,7 +219,7 @@ class PQN(AbstractAlgorithm[PQNLearner]):
         self, env: AbstractEnvironment, learner: PQNLearner, key: Key[Array, ""]
     ) -> tuple[PQNLearner, dict[str, Array]]:
         collect_key, improve_key = jr.split(key)
-        envs = VectorEnvironment(env, self.num_envs)
+        envs = lanes_here(env, self.num_envs)
         epsilon = _epsilon(self, learner)
         states, episodes, steps = _collect(self, envs, learner, epsilon, collect_key)
         target = lambda_returns(
@@ -230,8 +231,10 @@ class PQN(AbstractAlgorithm[PQNLearner]):
             self.q_lambda,
         )
         batch = _Batch(steps.observation, steps.action, target)
-        agent, optimizer_state, losses = _improve(self, learner, batch, improve_key)
-        mean_return, mean_length = episodes.mean()
+        agent, optimizer_state, losses = _improve(
+            self, learner, batch, all_lanes(envs), improve_key
+        )
+        mean_return, mean_length = mean_episode(episodes)
         metrics = {
             "return": mean_return,
             "length": mean_length,
@@ -279,7 +282,7 @@ def _collect(
     key: Key[Array, ""],
 ) -> tuple[PyTree[Array], EpisodeStatistics, _Step]:
     """Takes `rollout_steps` steps in every environment."""
-    lanes = jnp.arange(pqn.num_envs, dtype=jnp.uint32)
+    lanes = all_lanes(envs)
 
     def act(key, lane, values):
         """The best action, or with probability `epsilon` a random one."""
@@ -348,7 +351,11 @@ class _Batch(NamedTuple):
 
 
 def _improve(
-    pqn: PQN, learner: PQNLearner, batch: _Batch, key: Key[Array, ""]
+    pqn: PQN,
+    learner: PQNLearner,
+    batch: _Batch,
+    lanes: UInt32[Array, " num_envs"],
+    key: Key[Array, ""],
 ) -> tuple[QNetwork, PyTree, dict[str, Float[Array, ""]]]:
     """Several epochs of minibatches on the collected steps."""
     batch = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), batch)
@@ -357,17 +364,16 @@ def _improve(
 
     def minibatch_step(carry, minibatch):
         weights, optimizer_state = carry
-        gradient, losses = jax.grad(
-            lambda weights: _loss(eqx.combine(weights, rest), minibatch),
-            has_aux=True,
-        )(weights)
-        carry = descend(_optimizer(pqn), step_size, weights, gradient, optimizer_state)
+        slope, losses = gradient(
+            lambda weights: _loss(eqx.combine(weights, rest), minibatch), weights
+        )
+        carry = descend(_optimizer(pqn), step_size, weights, slope, optimizer_state)
         return carry, losses
 
     (weights, optimizer_state), losses = scan_minibatches(
-        pqn, minibatch_step, (weights, learner.optimizer_state), batch, key
+        pqn, minibatch_step, (weights, learner.optimizer_state), batch, lanes, key
     )
-    return eqx.combine(weights, rest), optimizer_state, jax.tree.map(jnp.mean, losses)
+    return eqx.combine(weights, rest), optimizer_state, jax.tree.map(mean, losses)
 
 
 def _loss(

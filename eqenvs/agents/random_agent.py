@@ -10,10 +10,10 @@ from jaxtyping import Array, Float, Int32, Key, PyTree
 
 from .._environment import AbstractEnvironment
 from .._episodes import EpisodeStatistics
-from .._vector import VectorEnvironment
 from ..fields import count
 from ..spaces import AbstractSpace
 from ._algorithm import AbstractAlgorithm, AbstractLearner
+from ._lanes import lanes_here, mean_episode
 
 
 class RandomPolicy(eqx.Module):
@@ -51,12 +51,12 @@ class RandomAgent(AbstractAlgorithm[RandomLearner]):
         return self.num_envs * self.rollout_steps
 
     def init(self, env: AbstractEnvironment, key: Key[Array, ""]) -> RandomLearner:
-        envs = VectorEnvironment(env, self.num_envs)
+        envs = lanes_here(env, self.num_envs)
         _, states = envs.reset(key)
         return RandomLearner(
             agent=RandomPolicy(envs.single_action_space),
             states=states,
-            episodes=EpisodeStatistics.start(self.num_envs),
+            episodes=EpisodeStatistics.start(envs.num_envs),
             num_updates=jnp.array(0, jnp.int32),
             planned_updates=jnp.array(jnp.inf),
         )
@@ -64,7 +64,7 @@ class RandomAgent(AbstractAlgorithm[RandomLearner]):
     def update(
         self, env: AbstractEnvironment, learner: RandomLearner, key: Key[Array, ""]
     ) -> tuple[RandomLearner, dict[str, Array]]:
-        envs = VectorEnvironment(env, self.num_envs)
+        envs = lanes_here(env, self.num_envs)
 
         def body(carry, key):
             states, episodes = carry
@@ -76,7 +76,7 @@ class RandomAgent(AbstractAlgorithm[RandomLearner]):
         (states, episodes), _ = jax.lax.scan(
             body, (learner.states, learner.episodes), jr.split(key, self.rollout_steps)
         )
-        mean_return, mean_length = episodes.mean()
+        mean_return, mean_length = mean_episode(episodes)
         learner = RandomLearner(
             agent=learner.agent,
             states=states,

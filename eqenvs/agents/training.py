@@ -13,7 +13,7 @@ import contextlib
 import os
 import pathlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -21,11 +21,22 @@ import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Array, Float, PyTree
 
 from .._checks import as_key, check_count
 from .._environment import AbstractEnvironment
 from ._algorithm import AbstractAlgorithm, AbstractLearner, Trained
+from ._devices import (
+    agree,
+    as_lanes_mesh,
+    copied,
+    fetch,
+    has_many_processes,
+    is_first_process,
+    put,
+)
+from ._logs import check_log, Log, open_log
 from ._progress import Progress
 from ._updates import Job, Piece, run_all, run_updates, start
 from .checkpoint import Recorder
@@ -66,11 +77,12 @@ def train(
     target_return: Any = None,
     learner: AbstractLearner | None = None,
     progress: bool = False,
-    log: Callable[[dict[str, float]], Any] | None = None,
+    log: Log = None,
     folder: str | os.PathLike[str] | None = None,
     checkpoint_seconds: float | int = 60,
     notes: Mapping[str, Any] | None = None,
     watch: bool = False,
+    mesh: Mesh | None = None,
 ) -> Trained:
     """Trains an agent.
 
@@ -103,7 +115,11 @@ def train(
     - `progress`: whether to show a progress bar with the return, the steps per second
         and the time left.
     - `log`: a function that receives the metrics of every update as a dictionary of
-        Python numbers, such as `wandb.log`.
+        Python numbers. `"tensorboard"` writes them for TensorBoard, into `folder`
+        (`pip install "eqenvs[tensorboard]"`); `"wandb"` sends them to Weights & Biases
+        (`pip install "eqenvs[wandb]"`), to the run that is active there, or else to a
+        new one of the project that the environment variable `WANDB_PROJECT` names, by
+        default `eqenvs`.
     - `folder`: a new folder in which to save the run: its configuration, metrics and
         learner. [`eqenvs.agents.load`][] reads it, and [`eqenvs.agents.resume`][]
         continues a run that was killed.
@@ -114,6 +130,11 @@ def train(
     - `watch`: whether to open a page in the browser that shows the current policy in 16
         lanes while it trains. It changes nothing about the result and takes at most a
         few percent of the time. It needs `pip install "eqenvs[play]"`.
+    - `mesh`: devices to spread the lanes over, such as
+        `jax.make_mesh((jax.device_count(),), ("lanes",))`. `num_envs` must be a
+        multiple of their number. What is learned is the same, up to rounding. If the
+        devices belong to several processes, all of these make the same call, and the
+        first one alone shows progress, logs and saves.
 
     **Returns:**
 
@@ -141,11 +162,14 @@ def train(
     key = as_key(key, "train")
     target = _as_target(target_return)
     num_updates = -(-int(num_steps) // algorithm.steps_per_update)
-    job = Job(algorithm, env, key)
+    mesh = as_lanes_mesh(mesh)
+    job = Job(algorithm, env, key, mesh)
     if _is_traced((job, target, learner)):
         _refuse_while_traced(progress=progress, log=log, folder=folder, watch=watch)
         return _train_at_once(job, learner, num_updates, target)
-    monitor = _Monitor(progress, log, None, float(checkpoint_seconds), watch)
+    job = put(mesh, job)
+    monitor = _Monitor.of(mesh, progress, log, None, checkpoint_seconds, watch)
+    check_log(log, folder)
     if folder is None:
         return _train_in_pieces(job, learner, num_updates, target, monitor)
     if learner is not None:
@@ -153,7 +177,7 @@ def train(
             "`folder` starts a new run, which takes no `learner`; `resume(folder)` "
             "continues a run."
         )
-    with Recorder(folder) as recorder:
+    with Recorder(folder, writes=is_first_process(mesh)) as recorder:
         recorder.create(
             env,
             algorithm,
@@ -172,9 +196,10 @@ def resume(
     *,
     num_steps: int | None = None,
     progress: bool = False,
-    log: Callable[[dict[str, float]], Any] | None = None,
+    log: Log = None,
     checkpoint_seconds: float | int = 60,
     watch: bool = False,
+    mesh: Mesh | None = None,
 ) -> Trained:
     """Continues a run that was ended early by Ctrl-C, a crash or a kill.
 
@@ -186,8 +211,9 @@ def resume(
     - `folder`: the folder that [`eqenvs.agents.train`][] was given.
     - `num_steps`: the total number of environment steps; by default as before. (An
         annealed learning rate reaches zero then.)
-    - `progress`, `log`, `checkpoint_seconds`, `watch`: as for
-        [`eqenvs.agents.train`][].
+    - `progress`, `log`, `checkpoint_seconds`, `watch`, `mesh`: as for
+        [`eqenvs.agents.train`][]. The devices may differ from those before; then the
+        numbers agree up to rounding.
 
     **Returns:**
 
@@ -200,13 +226,15 @@ def resume(
     """
     if num_steps is not None:
         check_count("num_steps", num_steps)
-    with Recorder(folder) as recorder:
+    check_log(log, folder)
+    mesh = as_lanes_mesh(mesh)
+    with Recorder(folder, writes=is_first_process(mesh)) as recorder:
         env, algorithm, key, learner, metrics = recorder.reopen(num_steps)
         record = recorder.record
         num_updates = -(-record["num_steps"] // algorithm.steps_per_update)
         target = _as_target(record["target_return"])
-        monitor = _Monitor(progress, log, recorder, float(checkpoint_seconds), watch)
-        job = Job(algorithm, env, key)
+        monitor = _Monitor.of(mesh, progress, log, recorder, checkpoint_seconds, watch)
+        job = put(mesh, Job(algorithm, env, key, mesh))
         return _train_in_pieces(job, learner, num_updates, target, monitor, metrics)
 
 
@@ -287,10 +315,30 @@ class _Monitor(NamedTuple):
     """What to do between the pieces."""
 
     progress: bool
-    log: Callable[[dict[str, float]], Any] | None
+    log: Log
     recorder: Recorder | None
     checkpoint_seconds: float
     watch: bool
+
+    @classmethod
+    def of(
+        cls,
+        mesh: Mesh | None,
+        progress: bool,
+        log: Log,
+        recorder: Recorder | None,
+        checkpoint_seconds: float | int,
+        watch: bool,
+    ) -> "_Monitor":
+        """What this process does: of several, the first alone shows and logs."""
+        is_first = is_first_process(mesh)
+        return cls(
+            progress=progress and is_first,
+            log=log if is_first else None,
+            recorder=recorder,
+            checkpoint_seconds=float(checkpoint_seconds),
+            watch=watch and is_first,
+        )
 
     @property
     def folder(self) -> pathlib.Path | None:
@@ -314,14 +362,18 @@ def _train_in_pieces(
     earlier_metrics: _Metrics | None = None,
 ) -> Trained:
     target = jnp.asarray(jnp.inf) if target is None else target
-    learner = start(job, learner, jnp.asarray(num_updates, jnp.int32))
+    target, learner, planned = put(
+        job.mesh, (target, learner, jnp.asarray(num_updates, jnp.int32))
+    )
+    learner = start(job, learner, planned)
     so_far = _SoFar(learner, () if earlier_metrics is None else (earlier_metrics,))
     status = "finished" if _has_reached(so_far, target) else "running"
-    pace, saver = _Pace(), _Saver(monitor)
+    pace, saver = _Pace(), _Saver(monitor, job.mesh)
     try:
         with (
             _watcher(job, num_updates, monitor) as watcher,
             _progress_bar(job, learner, num_updates, monitor) as bar,
+            _open_log(job, learner, monitor) as log,
         ):
             while status == "running":
                 left = num_updates - int(so_far.learner.num_updates)
@@ -336,18 +388,18 @@ def _train_in_pieces(
                     status = "finished"
                 if piece.num_updates > 0:
                     so_far = _join(job, so_far, piece)
-                    _show(so_far.metrics[-1], bar, monitor.log)
+                    _show(so_far.metrics[-1], bar, log)
                     if watcher is not None:
                         _show_policy(job, so_far, watcher)
                     saver.save_sometimes(so_far)
     except KeyboardInterrupt as error:
-        saver.save(so_far, "interrupted")
+        saver.save_alone(so_far, "interrupted")
         message = _message(job, so_far, "was interrupted", monitor)
         raise TrainingInterrupted(
             message, _trained(job, so_far), monitor.folder
         ) from error
     except BaseException:
-        saver.save(so_far, "failed")
+        saver.save_alone(so_far, "failed")
         raise
     saver.save(so_far, status)
     if status == "diverged":
@@ -368,9 +420,9 @@ class _Pace:
         self.is_compiled = False
 
     def run(self, job: Job, learner: Any, target: Any, limit: int) -> Piece:
-        size = min(self.size, limit)
+        size = agree(job.mesh, min(self.size, limit))
         begin = time.perf_counter()
-        count = jnp.asarray(size, jnp.int32)
+        count = put(job.mesh, jnp.asarray(size, jnp.int32))
         piece = run_updates(job, learner, target, count, _MAX_PIECE)
         jax.block_until_ready(piece.num_updates)
         seconds = max(time.perf_counter() - begin, 1e-6)
@@ -384,24 +436,33 @@ class _Pace:
 class _Saver:
     """Saves every so often."""
 
-    def __init__(self, monitor: _Monitor):
+    def __init__(self, monitor: _Monitor, mesh: Mesh | None):
         self.recorder = monitor.recorder
+        self.mesh = mesh
         self.seconds = monitor.checkpoint_seconds
         self.last = time.monotonic()
 
     def save_sometimes(self, so_far: _SoFar) -> None:
-        if time.monotonic() - self.last >= self.seconds:
+        is_time = time.monotonic() - self.last >= self.seconds
+        if self.recorder is not None and agree(self.mesh, int(is_time)):
             self.save(so_far, "running")
             self.last = time.monotonic()
 
     def save(self, so_far: _SoFar, status: str) -> None:
         if self.recorder is not None:
-            self.recorder.save(so_far.learner, so_far.metrics, status)
+            learner = fetch(self.mesh, so_far.learner)
+            self.recorder.save(learner, so_far.metrics, status)
+
+    def save_alone(self, so_far: _SoFar, status: str) -> None:
+        """Saves without the help of other processes, which may not be there."""
+        if not has_many_processes(self.mesh):
+            self.save(so_far, status)
 
 
 def _without_last(job: Job, learner: Any, target: Any, piece: Piece) -> Piece:
     """The same piece without its last update: repeats the others."""
-    return run_updates(job, learner, target, piece.num_updates - 1, _MAX_PIECE)
+    count = put(job.mesh, piece.num_updates - 1)
+    return run_updates(job, learner, target, count, _MAX_PIECE)
 
 
 def _join(job: Job, so_far: _SoFar, piece: Piece) -> _SoFar:
@@ -423,6 +484,17 @@ def _progress_bar(job: Job, learner: Any, num_updates: int, monitor: _Monitor) -
     return Progress(done, num_updates * steps_per_update)
 
 
+def _open_log(job: Job, learner: Any, monitor: _Monitor) -> Any:
+    settings: dict[str, Any] = {
+        "algorithm": str(job.algorithm),
+        "environment": str(job.env),
+    }
+    if monitor.recorder is not None:
+        settings |= monitor.recorder.record
+    steps = int(learner.num_updates) * job.algorithm.steps_per_update
+    return open_log(monitor.log, monitor.folder, steps, settings)
+
+
 def _watcher(job: Job, num_updates: int, monitor: _Monitor) -> Any:
     if not monitor.watch:
         return contextlib.nullcontext()
@@ -434,7 +506,7 @@ def _watcher(job: Job, num_updates: int, monitor: _Monitor) -> Any:
 def _show_policy(job: Job, so_far: _SoFar, watcher: Any) -> None:
     metrics = so_far.metrics[-1]
     watcher.show(
-        lambda: job.algorithm.agent(so_far.learner),
+        lambda: _agent(job, so_far.learner),
         int(metrics["steps"][-1]),
         float(metrics["return"][-1]),
     )
@@ -465,4 +537,8 @@ def _trained(job: Job, so_far: _SoFar) -> Trained:
             name: np.concatenate([metrics[name] for metrics in so_far.metrics])
             for name in so_far.metrics[0]
         }
-    return Trained(job.algorithm.agent(so_far.learner), metrics, so_far.learner)
+    return Trained(_agent(job, so_far.learner), metrics, so_far.learner)
+
+
+def _agent(job: Job, learner: Any) -> Any:
+    return copied(job.mesh, job.algorithm.agent(learner))

@@ -6,6 +6,8 @@ import sys
 
 # The packages of the extra `cli`, by their import names.
 _PACKAGES = ("matplotlib", "optax", "tqdm", "tyro")
+# Those of other extras, which the message names.
+_OPTIONAL = ("evosax", "tensorboardX", "wandb")
 
 
 def main() -> None:
@@ -19,7 +21,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        if package == "evosax":
+        if package in _OPTIONAL:
             sys.exit(f"eqenvs: {error}")
         if package not in _PACKAGES:
             raise

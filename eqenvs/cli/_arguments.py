@@ -2,7 +2,7 @@
 
 import pathlib
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -35,6 +35,9 @@ Algorithm = Annotated[
 OptionalInt = Annotated[int | None, tyro.conf.arg(metavar="INT", help_behavior_hint="")]
 OptionalFloat = Annotated[
     float | None, tyro.conf.arg(metavar="FLOAT", help_behavior_hint="")
+]
+OptionalLog = Annotated[
+    Literal["tensorboard", "wandb"] | None, tyro.conf.arg(help_behavior_hint="")
 ]
 OptionalFolder = Annotated[
     pathlib.Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")

@@ -1,15 +1,17 @@
 """`eqenvs train`"""
 
 import contextlib
+import dataclasses
 import json
 import pathlib
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import equinox as eqx
+import numpy as np
 
 from .._checks import as_key, check_count
 from .._files import new_folder
@@ -22,8 +24,13 @@ from ._arguments import (
     OptionalFolder,
     OptionalId,
     OptionalInt,
+    OptionalLog,
 )
 from ._report import report
+
+
+if TYPE_CHECKING:
+    from ..agents import Run
 
 
 @dataclass
@@ -52,6 +59,9 @@ class Train:
     enough for this environment, if any, or 1,000,000."""
     seed: int = 0
     """Seed for the random numbers."""
+    seeds: int = 1
+    """Number of runs, one after another, with the seeds from --seed on. Several go into
+    one folder, with a learning curve that shows their mean and their spread."""
     learning_rate: OptionalFloat = None
     """The same as --agent.learning-rate."""
     discount: OptionalFloat = None
@@ -62,18 +72,53 @@ class Train:
     """Number of episodes in the final evaluation."""
     checkpoint_seconds: float = 60.0
     """Time between checkpoints, in seconds."""
+    log: OptionalLog = None
+    """Also log the metrics for TensorBoard, in the folder of the run, or to Weights &
+    Biases."""
     watch: bool = False
     """Open a page in the browser that shows the current policy while it trains."""
     output: pathlib.Path = pathlib.Path("runs")
     """Parent folder. The run gets a new folder inside it."""
 
     def run(self) -> None:
-        from ..agents import load, TrainingDiverged, TrainingInterrupted
-        from ..agents.checkpoint import annotate
         from ..agents.plot import plot_learning_curve
 
         # Errors should come before training, not after it.
         check_count("num_episodes", self.num_episodes)
+        check_count("seeds", self.seeds)
+        if self.seeds == 1:
+            self._run_once()
+            return
+        if self.resume is not None:
+            raise ValueError(f"--resume continues one run; got --seeds {self.seeds}.")
+        last = self.seed + self.seeds - 1
+        as_key(last, "train")
+        if self.id is None:
+            self._begin()  # Says so, and ends.
+        folder = new_folder(self.output, f"{self.id}-seeds{self.seed}-{last}")
+        runs = []
+        try:
+            for seed in range(self.seed, last + 1):
+                one = dataclasses.replace(self, seed=seed, seeds=1, output=folder)
+                runs.append(one._run_once())
+        except BaseException:
+            _remove_if_empty(folder)
+            raise
+        plot_learning_curve(
+            folder / "learning_curve.png", {str(self.id): [run.metrics for run in runs]}
+        )
+        means = [run.record["evaluation"]["mean_return"] for run in runs]
+        print(f"Saved the agents and their learning curve in {folder}.")
+        print(
+            f"{len(runs)} seeds: mean return {np.mean(means):.4g}, from "
+            f"{min(means):.4g} to {max(means):.4g}."
+        )
+
+    def _run_once(self) -> "Run":
+        from ..agents import load, TrainingDiverged, TrainingInterrupted
+        from ..agents.checkpoint import annotate
+        from ..agents.plot import plot_learning_curve
+
         start = time.perf_counter()
         try:
             folder = self._begin() if self.resume is None else self._go_on(self.resume)
@@ -102,6 +147,7 @@ class Train:
         }
         annotate(folder, evaluation=evaluation)
         print(f"Saved the agent and its learning curve in {folder}.")
+        return load(folder)
 
     def _begin(self) -> pathlib.Path:
         if self.id is None:
@@ -137,12 +183,12 @@ class Train:
                 progress=True,
                 folder=folder,
                 checkpoint_seconds=self.checkpoint_seconds,
+                log=self.log,
                 watch=self.watch,
                 notes={"id": self.id},
             )
         except BaseException:
-            with contextlib.suppress(OSError):  # It stays if it is not empty.
-                folder.rmdir()
+            _remove_if_empty(folder)
             raise
         return folder
 
@@ -162,9 +208,15 @@ class Train:
             num_steps=self.num_steps,
             progress=True,
             checkpoint_seconds=self.checkpoint_seconds,
+            log=self.log,
             watch=self.watch,
         )
         return folder
+
+
+def _remove_if_empty(folder: pathlib.Path) -> None:
+    with contextlib.suppress(OSError):  # It stays if anything is in it.
+        folder.rmdir()
 
 
 # Hyperparameters with an option of their own.

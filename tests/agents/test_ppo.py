@@ -10,7 +10,7 @@ from eqenvs import CartPole, evaluate, Pendulum, spec, VectorEnvironment
 from eqenvs._episodes import EpisodeStatistics
 from eqenvs.agents import ActorCritic, PPO
 from eqenvs.agents._critic import append, evaluate as evaluate_states
-from eqenvs.agents._minibatches import random_order
+from eqenvs.agents._minibatches import random_order, shuffle
 from eqenvs.agents.ppo import (
     _Batch,
     _collect,
@@ -119,6 +119,25 @@ def test_minibatches_are_random():
     assert scipy.stats.chisquare(counts).pvalue > 1e-3
     large = np.asarray(random_order(jr.key(1), 2**20 + 1))
     np.testing.assert_array_equal(np.sort(large), np.arange(2**20 + 1))
+
+
+@pytest.mark.parametrize("num_steps, group_size", [(6, 1), (3, 2), (1, 4)])
+def test_steps_are_dealt_out_evenly(num_steps, group_size):
+    """And a device with some of the lanes deals its own steps out as one with all."""
+    key, lanes = jr.key(0), jnp.arange(8, dtype=jnp.uint32)
+    num_minibatches = {6: 3, 3: 2, 1: 4}[num_steps]
+    order = np.asarray(shuffle(key, lanes, num_steps, num_minibatches))
+    assert (np.sort(order.ravel()) == np.arange(8 * num_steps)).all()
+    for minibatch in order:
+        groups, counts = np.unique(minibatch % 8 // group_size, return_counts=True)
+        assert len(groups) == 8 // group_size and len(set(counts)) == 1
+    step, lane = order // 8, order % 8
+    here = np.asarray(shuffle(key, lanes[4:], num_steps, num_minibatches))
+    for minibatch, *whole in zip(here, step, lane, strict=True):
+        expected = {(t, i) for t, i in zip(*whole, strict=True) if i >= 4}
+        assert {(x // 4, 4 + x % 4) for x in minibatch} == expected
+    with pytest.raises(ValueError, match="must be a multiple of 5; got 8"):
+        shuffle(key, lanes, num_steps=4, num_minibatches=5)
 
 
 def test_the_loss_is_that_of_the_paper(either_precision):

@@ -340,7 +340,7 @@ def test_an_interrupted_training_goes_on(tmp_path):
 train = agents.PPO.train
 def interrupt(row):
     raise KeyboardInterrupt
-agents.PPO.train = lambda *args, **options: train(*args, log=interrupt, **options)
+agents.PPO.train = lambda *args, **options: train(*args, **options | {"log": interrupt})
 """
     status, _, errors = run(code=TRAIN.format(prepare=prepare), cwd=tmp_path)
     folder = pathlib.Path("runs", "CartPole-v1-seed0")
