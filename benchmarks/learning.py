@@ -9,7 +9,7 @@ a virtual environment of its own with rejax 0.1.3 and gymnax 0.0.9, the last tha
 works with; PureJaxRL runs there too. Without these options, eqenvs is measured alone.
 
 All train with the same settings and the same networks, each in a process of its own,
-which has compiled its program before. They take turns, seed by seed. What is timed is
+which compiles its program first. They take turns, seed by seed. What is timed is
 training alone, without evaluation. What was learned is the mean return of the last
 episode of every lane; rejax does not keep these, and plays 128 episodes afterwards.
 
@@ -56,7 +56,7 @@ def timed(program: Callable[[Any], Any], argument: Any) -> tuple[Any, float]:
 
 def eqenvs_trainer(id: str) -> Trainer:
     """PPO of this library."""
-    import equinox as eqx
+    import jax
     import jax.random as jr
 
     import eqenvs
@@ -65,8 +65,9 @@ def eqenvs_trainer(id: str) -> Trainer:
     settings = dict(SETTINGS)
     num_steps = settings.pop("num_steps")
     ppo, env = PPO(torso="mlp", **settings), eqenvs.make(id)
-    train = eqx.filter_jit(lambda key: ppo.train(env, key, num_steps)[:2])
     keys = jr.split(eqenvs.random.key(0), 1_000)
+    train = jax.jit(lambda key: ppo.train(env, key, num_steps)[:2])
+    train = train.lower(keys[0]).compile()
 
     def run(seed):
         (_, metrics), seconds = timed(train, keys[seed])
@@ -93,10 +94,10 @@ def rejax_trainer(id: str) -> Trainer:
         total_timesteps=num_steps,
         eval_freq=num_steps,
         skip_initial_evaluation=True,
-        eval_callback=lambda *_: (),
     )
-    train = jax.jit(lambda key: ppo.train(key)[0])
+    ppo = ppo.replace(eval_callback=lambda *_: ())
     keys = jax.random.split(jax.random.key(0), 1_000)
+    train = jax.jit(lambda key: ppo.train(key)[0]).lower(keys[0]).compile()
 
     @jax.jit
     def play(state, key):
@@ -153,8 +154,8 @@ def purejaxrl_trainer(id: str, folder: str) -> Trainer:
         returns = info["returned_episode_returns"][-1, -1]
         return result["runner_state"][0].params, returns
 
-    train = jax.jit(train)
     keys = jax.random.split(jax.random.key(0), 1_000)
+    train = jax.jit(train).lower(keys[0]).compile()
 
     def run(seed):
         (_, returns), seconds = timed(train, keys[seed])
@@ -176,9 +177,7 @@ def serve(name: str, id: str, folder: str) -> None:
     output, sys.stdout = sys.stdout, sys.stderr
     start = time.perf_counter()
     run = trainers[name]()
-    run(999)
-    compiled = {"first": time.perf_counter() - start}
-    print(json.dumps(compiled), file=output, flush=True)
+    print(json.dumps(time.perf_counter() - start), file=output, flush=True)
     for line in sys.stdin:
         print(json.dumps(run(int(line))), file=output, flush=True)
 
@@ -231,6 +230,8 @@ def main() -> None:
     parser.add_argument("--python", help="Python with rejax and gymnax 0.0.9")
     parser.add_argument("--environment", choices=ENVIRONMENTS, default="cartpole")
     parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--runs", help="a JSON file of earlier runs, to add to")
     options = parser.parse_args()
     id = ENVIRONMENTS[options.environment]
     entrants = [Entrant("eqenvs", sys.executable, id, "")]
@@ -240,12 +241,22 @@ def main() -> None:
             folder = str(pathlib.Path(options.purejaxrl).resolve())
             entrants.append(Entrant("PureJaxRL", options.python, id, folder))
     for entrant in entrants:
-        print(f"{entrant.name}: {entrant.read()['first']:.1f} s with compilation")
-    for seed in range(options.seeds):
+        print(f"{entrant.name}: {entrant.read():.1f} s to import and compile")
+    for seed in range(options.first_seed, options.first_seed + options.seeds):
         for entrant in entrants:
             entrant.train(seed)
+    runs = {entrant.name: entrant.runs for entrant in entrants}
+    if options.runs:
+        path = pathlib.Path(options.runs)
+        earlier = json.loads(path.read_text()) if path.exists() else {}
+        runs = {name: earlier.get(name, []) + new for name, new in runs.items()}
+        path.write_text(json.dumps(runs))
+    report(runs)
+
+
+def report(runs: dict[str, list[tuple[float, float]]]) -> None:
     seconds, returns = (
-        {x.name: np.array(x.runs)[:, column] for x in entrants} for column in (0, 1)
+        {name: np.array(x)[:, column] for name, x in runs.items()} for column in (0, 1)
     )
     for name, times in seconds.items():
         found = returns[name]

@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import optax
-from jax.sharding import PartitionSpec
+from jax.sharding import AxisType, PartitionSpec
 
 import eqenvs
 from eqenvs import CartPole, VectorEnvironment
@@ -33,7 +33,7 @@ from eqenvs.agents import ActorCritic, PPO
 
 num_steps = int(os.environ.get("STEPS", 100_000))
 num_devices = jax.device_count()
-mesh = jax.make_mesh((num_devices,), ("lanes",))
+mesh = jax.make_mesh((num_devices,), ("lanes",), axis_types=(AxisType.Auto,))
 print(f"{num_devices} devices: {jax.devices()[0].device_kind}")
 
 # %% [markdown]
@@ -156,7 +156,7 @@ print("The first update on one device:  policy_loss", alone.metrics["policy_loss
 # own agents, and nothing is communicated at all.
 
 # %%
-seeds_mesh = jax.make_mesh((num_devices,), ("seeds",))
+seeds_mesh = jax.make_mesh((num_devices,), ("seeds",), axis_types=(AxisType.Auto,))
 
 
 def train_seed(key):

@@ -41,9 +41,13 @@ def open_log(
     - `settings`: what identifies the run, as JSON.
     """
     if log == "tensorboard":
-        # What an interrupted run wrote after its last checkpoint does not count.
         writer = _import_tensorboard()(
-            str(folder), purge_step=steps + 1 if steps else None, flush_secs=10
+            str(folder),
+            # What an interrupted run wrote after its last checkpoint does not count.
+            purge_step=steps + 1 if steps else None,
+            # A file of its own, even if another one was begun in the same second.
+            filename_suffix=f".{steps}",
+            flush_secs=10,
         )
         with contextlib.closing(writer):
             yield lambda row: _write(writer, row)
@@ -65,7 +69,7 @@ def open_log(
         yield log
 
 
-def _write(writer: Any, row: dict[str, float]) -> None:
+def _write(writer: Any, row: Mapping[str, float | int]) -> None:
     """Writes the metrics of an update; those that are not known yet are left out."""
     for name, value in row.items():
         if name != "steps" and not math.isnan(value):

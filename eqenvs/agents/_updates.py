@@ -50,8 +50,8 @@ class Job(eqx.Module):
 
     def specs(self) -> Any:
         """How its arrays are spread over the devices."""
-        same: Any = PartitionSpec()
-        return Job(same, env_specs(self.env), same, self.mesh)
+        copied = jax.tree.map(lambda _: PartitionSpec(), _arrays(self))
+        return eqx.tree_at(lambda job: job.env, copied, env_specs(self.env))
 
     def update(self, learner: Any) -> tuple[Any, dict[str, Array]]:
         key = jr.fold_in(self.key, learner.num_updates)

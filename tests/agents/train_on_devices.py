@@ -4,13 +4,7 @@
 """
 
 import json
-import os
 import sys
-
-
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2 " + os.environ.get(
-    "XLA_FLAGS", ""
-)
 
 import jax
 import jax.numpy as jnp
