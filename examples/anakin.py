@@ -88,12 +88,10 @@ def loss(agent, steps, last_observation):
     return jax.lax.pmean((error**2 - gain).mean(), "lanes")
 
 
-def train_on_one_device(agent, key):
+def train_on_one_device(agent, states, key):
     """What runs on every device."""
     first_lane = jax.lax.axis_index("lanes") * lanes_here
     envs = VectorEnvironment(env, lanes_here, first_lane=first_lane)
-    reset_key, key = jr.split(key)
-    _, states = envs.reset(reset_key)
 
     def update(carry, key):
         agent, optimizer_state, states = carry
@@ -112,13 +110,16 @@ train_on_all = jax.jit(
     jax.shard_map(
         train_on_one_device,
         mesh=mesh,
-        in_specs=PartitionSpec(),  # Every device gets the same agent and key
-        out_specs=PartitionSpec(),  # and returns the same agent.
+        # Every device gets the agent and the key, and its share of the states.
+        in_specs=(PartitionSpec(), PartitionSpec("lanes"), PartitionSpec()),
+        # All of them return the same agent.
+        out_specs=PartitionSpec(),
     )
 )
 agent = ActorCritic(env.observation_space, env.action_space, key=jr.key(0))
-agent = jax.device_get(train_on_all(agent, jr.key(1)))
-score = eqenvs.evaluate(env, agent.greedy, 2, num_episodes=50).episode_return.mean()
+_, states = VectorEnvironment(env, num_devices * lanes_here).reset(jr.key(1))
+agent = jax.device_get(train_on_all(agent, states, jr.key(2)))
+score = eqenvs.evaluate(env, agent.greedy, 3, num_episodes=50).episode_return.mean()
 print(f"By hand: mean return {score:.0f}.")
 
 # %% [markdown]
