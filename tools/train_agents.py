@@ -5,6 +5,10 @@ and its hyperparameters. Several seeds are trained; the agent that does best in 
 hundred episodes is kept, and evaluated in a thousand others.
 
     python -m tools.train_agents CartPole-v1 Acrobot-v1
+
+Training that was interrupted goes on when the command is given again, if `--runs`
+names a folder for the runs. Agents with many weights are rounded to half precision
+before they are evaluated, so that their files are small.
 """
 
 import pathlib
@@ -12,15 +16,20 @@ import time
 from dataclasses import dataclass
 from typing import Annotated
 
+import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 import tyro
 
 import eqenvs
-from eqenvs.agents import Run
+from eqenvs.agents import resume, Run
 from eqenvs.agents._pretrained import FOLDER, save_pretrained
 from eqenvs.cli._algorithms import find
 from eqenvs.cli._report import summary
+
+
+MANY_WEIGHTS = 40_000
 
 
 @dataclass
@@ -33,6 +42,8 @@ class TrainAgents:
     """Number of seeds to train."""
     output: pathlib.Path = FOLDER
     """Where to save the agents."""
+    runs: pathlib.Path | None = None
+    """Where to save the runs, from which training goes on after an interruption."""
 
     def run(self) -> None:
         for id in self.ids:
@@ -48,10 +59,20 @@ class TrainAgents:
         agents, means, seconds = [], [], []
         for seed in range(self.seeds):
             start = time.perf_counter()
-            agent, _, _ = algorithm.train(
-                env, seed, num_steps, target_return=target_return
-            )
+            folder = None if self.runs is None else self.runs / f"{id}-seed{seed}"
+            if folder is not None and folder.exists():
+                agent, _, _ = resume(folder, checkpoint_seconds=30)
+            else:
+                agent, _, _ = algorithm.train(
+                    env,
+                    seed,
+                    num_steps,
+                    target_return=target_return,
+                    folder=folder,
+                    checkpoint_seconds=30,
+                )
             seconds.append(time.perf_counter() - start)
+            agent = rounded(agent)
             agents.append(agent)
             means.append(summary(evaluate(env, agent, 1_000 + seed, 200))["mean"])
             print(
@@ -71,6 +92,15 @@ class TrainAgents:
             id, Run(env, algorithm, agents[best], {}, None, {}), facts, self.output
         )
         print(f"{id}: {found}", flush=True)
+
+
+def rounded(agent):
+    """The agent in half precision if it has many weights. Their dtype stays."""
+    weights, rest = eqx.partition(agent, eqx.is_inexact_array)
+    if sum(x.size for x in jax.tree.leaves(weights)) <= MANY_WEIGHTS:
+        return agent
+    weights = jax.tree.map(lambda x: x.astype(jnp.float16).astype(x.dtype), weights)
+    return eqx.combine(weights, rest)
 
 
 def evaluate(env, agent, seed, num_episodes):

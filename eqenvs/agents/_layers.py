@@ -18,6 +18,26 @@ def affine(
     return product + bias.reshape(bias.shape[0], *[1] * (x.ndim - 1))
 
 
+def convolve(
+    layer: eqx.nn.Conv2d, images: Float[Array, "channels rows columns *batch"]
+) -> Float[Array, "kernels rows_inside columns_inside *batch"]:
+    """The convolution of an image, or of a batch of them, as one matrix product.
+
+    On a CPU, XLA takes a hundred times as long for the gradient of its own convolution.
+    """
+    kernels, _, height, width = layer.weight.shape
+    rows, columns = images.shape[1] - height + 1, images.shape[2] - width + 1
+    shifted = [
+        images[:, i : i + rows, j : j + columns]
+        for i in range(height)
+        for j in range(width)
+    ]
+    patches = jnp.stack(shifted, axis=1).reshape(-1, *shifted[0].shape[1:])
+    product = jnp.tensordot(layer.weight.reshape(kernels, -1), patches, axes=1)
+    bias = jnp.asarray(layer.bias)
+    return product + bias.reshape(kernels, *[1] * (product.ndim - 1))
+
+
 def orthogonal(layer: Any, scale: float, key: Key[Array, ""]) -> Any:
     """A layer with orthogonal weights, which suit PPO."""
     shape = layer.weight.shape

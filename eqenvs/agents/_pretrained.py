@@ -21,6 +21,7 @@ import numpy as np
 from .._config import from_config, to_config
 from .._files import write_safely
 from .checkpoint import Run, with_arrays, without_arrays
+from .networks import Constants
 
 
 FOLDER = pathlib.Path(__file__).parent / "pretrained"
@@ -47,11 +48,19 @@ def load_pretrained(id: str) -> Run:
         return algorithm.agent(algorithm.init(env, jr.key(0)))
 
     def read(path: Any, like: Any) -> Any:
+        if isinstance(like, Constants):
+            bits = arrays[f"{jtu.keystr(path)}.bits"]
+            value = bits.view(f"float{8 * bits.dtype.itemsize}")
+            return Constants(jnp.asarray(value, like.dtype))
         if not isinstance(like, jax.ShapeDtypeStruct):
             return like
         return jnp.asarray(arrays[jtu.keystr(path)], like.dtype)
 
-    agent = jtu.tree_map_with_path(read, eqx.filter_eval_shape(untrained))
+    agent = jtu.tree_map_with_path(
+        read,
+        eqx.filter_eval_shape(untrained),
+        is_leaf=lambda x: isinstance(x, Constants),
+    )
     return Run(env, algorithm, agent, {}, None, record)
 
 
@@ -76,7 +85,7 @@ def save_pretrained(
     else:
         name, described = "algorithm", run.algorithm
         leaves = jtu.tree_leaves_with_path(eqx.filter(run.agent, eqx.is_array))
-        arrays |= {jtu.keystr(path): np.asarray(x) for path, x in leaves}
+        arrays |= {jtu.keystr(path): _narrow(x) for path, x in leaves}
     record = {
         "id": id,
         "environment": without_arrays(to_config(run.env), "environment", arrays),
@@ -89,3 +98,13 @@ def save_pretrained(
     folder.mkdir(parents=True, exist_ok=True)
     write_safely(folder / f"{id}.npz", buffer.getvalue())
     write_safely(folder / f"{id}.json", content)
+
+
+def _narrow(x: Any) -> np.ndarray:
+    """An array of numbers in half precision, if that changes none of them."""
+    x = np.asarray(x)
+    if not np.issubdtype(x.dtype, np.floating):
+        return x
+    with np.errstate(over="ignore"):
+        narrow = x.astype(np.float16)
+    return narrow if np.array_equal(narrow, x) else x

@@ -94,6 +94,11 @@ class A2C(AbstractAlgorithm[A2CLearner]):
         "Whether the networks start with a convolution; 'auto' means for images.",
         options=get_args(Torso),
     )
+    scale_observations: bool = flag(
+        False,
+        "Whether observations are scaled so that the bounds of their space become -1 "
+        "and 1.",
+    )
     memory: Memory = choice(
         "none", "The recurrent cell of the agent.", options=get_args(Memory)
     )
@@ -115,6 +120,7 @@ class A2C(AbstractAlgorithm[A2CLearner]):
             torso=self.torso,
             activation=self.activation,
             memory=self.memory,
+            scale_observations=self.scale_observations,
             key=network_key,
         )
         _, states = envs.reset(reset_key)

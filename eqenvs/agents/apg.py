@@ -111,6 +111,11 @@ class APG(AbstractAlgorithm[APGLearner]):
         "Whether the networks start with a convolution; 'auto' means for images.",
         options=get_args(Torso),
     )
+    scale_observations: bool = flag(
+        False,
+        "Whether observations are scaled so that the bounds of their space become -1 "
+        "and 1.",
+    )
     anneal_learning_rate: bool = flag(
         True, "Whether the step sizes fall linearly to zero."
     )
@@ -129,15 +134,22 @@ class APG(AbstractAlgorithm[APGLearner]):
         _check_differentiable(envs, states)
         sizes = (self.hidden_width, self.hidden_depth)
         options: dict[str, Any] = {"torso": self.torso, "activation": self.activation}
+        scale = self.scale_observations
         agent = Actor(
             envs.single_observation_space,
             envs.single_action_space,
             sizes,
+            scale_observations=scale,
             key=actor_key,
             **options,
         )
         critic = Network(
-            envs.single_observation_space, "scalar", sizes, key=critic_key, **options
+            envs.single_observation_space,
+            "scalar",
+            sizes,
+            scale_inputs=scale,
+            key=critic_key,
+            **options,
         )
         return APGLearner(
             agent=agent,

@@ -27,7 +27,7 @@ from jaxtyping import Array, Float, Int32, Key, PyTree
 from .._environment import AbstractEnvironment
 from .._rollout import population_rollout, Rollout
 from .._vector import VectorEnvironment
-from ..fields import choice, count, real
+from ..fields import choice, count, flag, real
 from ._algorithm import AbstractAlgorithm, AbstractLearner
 from ._lanes import average, gather, part_here
 from .networks import Activation, Actor, Torso
@@ -105,6 +105,11 @@ class EvolutionStrategy(AbstractAlgorithm[EvolutionLearner]):
         "Whether the network starts with a convolution; 'auto' means for images.",
         options=get_args(Torso),
     )
+    scale_observations: bool = flag(
+        False,
+        "Whether observations are scaled so that the bounds of their space become -1 "
+        "and 1.",
+    )
 
     def __check_init__(self):
         if self.population_size % 2 == 1 and self.strategy in ("OpenES", "PGPE"):
@@ -128,6 +133,7 @@ class EvolutionStrategy(AbstractAlgorithm[EvolutionLearner]):
             (self.hidden_width, self.hidden_depth),
             torso=self.torso,
             activation=self.activation,
+            scale_observations=self.scale_observations,
             key=network_key,
         )
         weights, _ = _split(agent)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, cast, Literal
 
 import equinox as eqx
 import jax
@@ -16,11 +16,12 @@ from ..spaces import (
     Box,
     Dict,
     Discrete,
+    flat_space,
     flatten,
     MultiDiscrete,
     Tuple,
 )
-from ._layers import affine, LayerNorm, orthogonal
+from ._layers import affine, convolve, LayerNorm, orthogonal
 from .distributions import (
     AbstractDistribution,
     Categorical,
@@ -39,109 +40,6 @@ _ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
 }
 _CHANNELS = 16  # of the convolution
 _KERNEL_SIZE = 3
-
-
-class Network(eqx.Module):
-    """A multilayer perceptron, after a convolution if the input is an image.
-
-    Weights are initially orthogonal and biases zero.
-    """
-
-    convolution: eqx.nn.Conv2d | None
-    layers: tuple[eqx.nn.Linear, ...]
-    norms: tuple[LayerNorm, ...]  # of the convolution and of the hidden layers
-    input_space: AbstractSpace = eqx.field(static=True)
-    activation: Activation = eqx.field(static=True)
-
-    def __init__(
-        self,
-        input_space: AbstractSpace,
-        output_size: int | Literal["scalar"],
-        hidden_sizes: tuple[int, int],
-        *,
-        output_scale: float = 1.0,
-        torso: Torso = "auto",
-        activation: Activation = "tanh",
-        layer_norm: bool = False,
-        key: Key[Array, ""],
-    ):
-        """**Arguments:**
-
-        - `input_space`: any space.
-        - `output_size`: the size of the output, or `"scalar"`.
-        - `hidden_sizes`: the width and the number of the hidden layers.
-        - `output_scale`: the scale of the last layer's weights.
-        - `torso`: `"conv"` puts a convolution with 16 kernels of 3 by 3 before the
-            hidden layers, for images of shape (height, width, channels) and for stacks
-            of them, whose frames become channels; `"mlp"` does not; `"auto"` does for
-            images of at least 3 by 3.
-        - `activation`: `"tanh"` or `"relu"`.
-        - `layer_norm`: whether the convolution and the hidden layers are normalized
-            before the activation.
-        - `key`: a JAX PRNG key for the weights.
-        """
-        self.input_space = _shapes_of(input_space)
-        self.activation = activation
-        width, depth = hidden_sizes
-        conv_key, *keys = jr.split(key, depth + 2)
-        hidden_scale = math.sqrt(2)
-        if _has_convolution(self.input_space, torso):
-            rows, columns, channels = _image_shape(self.input_space)
-            convolution = eqx.nn.Conv2d(channels, _CHANNELS, _KERNEL_SIZE, key=conv_key)
-            self.convolution = orthogonal(convolution, hidden_scale, conv_key)
-            inside = (rows - _KERNEL_SIZE + 1) * (columns - _KERNEL_SIZE + 1)
-            input_size = inside * _CHANNELS
-        else:
-            self.convolution = None
-            example = jax.eval_shape(_zero_of, self.input_space)
-            flat = jax.eval_shape(lambda x: flatten(self.input_space, x), example)
-            input_size = flat.size
-        sizes = [input_size, *[width] * depth, output_size]
-        scales = [hidden_scale] * depth + [output_scale]
-        self.layers = tuple(
-            orthogonal(eqx.nn.Linear(inputs, outputs, key=k), scale, k)
-            for inputs, outputs, scale, k in zip(
-                sizes[:-1], sizes[1:], scales, keys, strict=True
-            )
-        )
-        normalized = [_CHANNELS] * (self.convolution is not None) + [width] * depth
-        self.norms = tuple(map(LayerNorm, normalized)) if layer_norm else ()
-
-    def __call__(self, observation: PyTree[Array]) -> Float[Array, "*output"]:
-        """The output for one observation."""
-        return self._of_features(self._features(observation))
-
-    def of_batch(self, observations: PyTree[Array]) -> Float[Array, "*output batch"]:
-        """The outputs for a batch of observations; the batch is their last axis.
-
-        In this layout, biases are added to rows and no product is transposed, which on
-        a CPU takes two thirds of the time of `jax.vmap`.
-        """
-        return self._of_features(jax.vmap(self._features)(observations).T)
-
-    def _features(self, observation: PyTree[Array]) -> Float[Array, " features"]:
-        if self.convolution is None:
-            return flatten(self.input_space, observation)
-        image = observation.astype(float)
-        if image.ndim == 4:  # The frames of a stack become channels.
-            image = jnp.moveaxis(image, 0, 2).reshape(_image_shape(self.input_space))
-        if observation.dtype == jnp.uint8:
-            image = image / 255
-        features = self.convolution(jnp.moveaxis(image, -1, 0))
-        if self.norms:
-            features = self.norms[0](features)
-        return _ACTIVATIONS[self.activation](features).ravel()
-
-    def _of_features(
-        self, x: Float[Array, "features *batch"]
-    ) -> Float[Array, "*output_and_batch"]:
-        activation = _ACTIVATIONS[self.activation]
-        norms = self.norms if self.convolution is None else self.norms[1:]
-        for i, layer in enumerate(self.layers[:-1]):
-            x = affine(layer, x)
-            x = activation(norms[i](x) if norms else x)
-        x = affine(self.layers[-1], x)
-        return x[0] if self.layers[-1].out_features == "scalar" else x
 
 
 class Constants(eqx.Module):
@@ -163,6 +61,135 @@ class Constants(eqx.Module):
     def value(self) -> Float[Array, "..."]:
         """The numbers themselves."""
         return jax.lax.bitcast_convert_type(self.bits, self.dtype)
+
+
+class Network(eqx.Module):
+    """A multilayer perceptron, after a convolution if the input is an image.
+
+    Weights are initially orthogonal and biases zero.
+    """
+
+    convolution: eqx.nn.Conv2d | None
+    layers: tuple[eqx.nn.Linear, ...]
+    norms: tuple[LayerNorm, ...]  # of the convolution and of the hidden layers
+    input_bounds: tuple[Constants, Constants] | None  # to scale by
+    input_space: AbstractSpace = eqx.field(static=True)
+    activation: Activation = eqx.field(static=True)
+
+    def __init__(
+        self,
+        input_space: AbstractSpace,
+        output_size: int | Literal["scalar"],
+        hidden_sizes: tuple[int, int],
+        *,
+        output_scale: float = 1.0,
+        torso: Torso = "auto",
+        activation: Activation = "tanh",
+        layer_norm: bool = False,
+        scale_inputs: bool = False,
+        key: Key[Array, ""],
+    ):
+        """**Arguments:**
+
+        - `input_space`: any space.
+        - `output_size`: the size of the output, or `"scalar"`.
+        - `hidden_sizes`: the width and the number of the hidden layers.
+        - `output_scale`: the scale of the last layer's weights.
+        - `torso`: `"conv"` puts a convolution with 16 kernels of 3 by 3 before the
+            hidden layers, for images of shape (height, width, channels) and for stacks
+            of them, whose frames become channels; `"mlp"` does not; `"auto"` does for
+            images of at least 3 by 3.
+        - `activation`: `"tanh"` or `"relu"`.
+        - `layer_norm`: whether the convolution and the hidden layers are normalized
+            before the activation.
+        - `scale_inputs`: whether inputs are scaled so that their bounds become -1 and
+            1. Those without finite bounds, and the inputs of a convolution, stay as
+            they are.
+        - `key`: a JAX PRNG key for the weights.
+        """
+        self.input_bounds = None
+        self.input_space = _shapes_of(input_space)
+        self.activation = activation
+        width, depth = hidden_sizes
+        conv_key, *keys = jr.split(key, depth + 2)
+        hidden_scale = math.sqrt(2)
+        if _has_convolution(self.input_space, torso):
+            rows, columns, channels = _image_shape(self.input_space)
+            convolution = eqx.nn.Conv2d(channels, _CHANNELS, _KERNEL_SIZE, key=conv_key)
+            self.convolution = orthogonal(convolution, hidden_scale, conv_key)
+            inside = (rows - _KERNEL_SIZE + 1) * (columns - _KERNEL_SIZE + 1)
+            input_size = inside * _CHANNELS
+        else:
+            self.convolution = None
+            example = jax.eval_shape(_zero_of, self.input_space)
+            flat = jax.eval_shape(lambda x: flatten(self.input_space, x), example)
+            input_size = flat.size
+            if scale_inputs:
+                box = flat_space(input_space)
+                self.input_bounds = Constants(box.low), Constants(box.high)
+        sizes = [input_size, *[width] * depth, output_size]
+        scales = [hidden_scale] * depth + [output_scale]
+        self.layers = tuple(
+            orthogonal(eqx.nn.Linear(inputs, outputs, key=k), scale, k)
+            for inputs, outputs, scale, k in zip(
+                sizes[:-1], sizes[1:], scales, keys, strict=True
+            )
+        )
+        normalized = [_CHANNELS] * (self.convolution is not None) + [width] * depth
+        self.norms = tuple(map(LayerNorm, normalized)) if layer_norm else ()
+
+    def __call__(self, observation: PyTree[Array]) -> Float[Array, "*output"]:
+        """The output for one observation."""
+        return self._of_features(self._features(observation))
+
+    def of_batch(self, observations: PyTree[Array]) -> Float[Array, "*output batch"]:
+        """The outputs for a batch of observations; the batch is their last axis.
+
+        In this layout, biases are added to rows and no product is transposed, which on
+        a CPU takes two thirds of the time of `jax.vmap`.
+        """
+        if self.convolution is None:
+            features = jax.vmap(self._features)(observations).T
+        else:
+            features = self._features(jnp.moveaxis(observations, 0, -1))
+        return self._of_features(features)
+
+    def _features(self, observation: PyTree[Array]) -> Float[Array, "features *batch"]:
+        """The input of the first layer. Images may be a batch, their last axis."""
+        if self.convolution is None:
+            return self._scaled(flatten(self.input_space, observation))
+        image, space = observation.astype(float), cast(Box, self.input_space)
+        if len(space.shape) == 4:  # A stack's frames become channels.
+            image = jnp.moveaxis(image, 3, 1)
+            image = image.reshape(-1, *image.shape[2:])
+        else:
+            image = jnp.moveaxis(image, 2, 0)
+        if observation.dtype == jnp.uint8:
+            image = image / 255
+        features = convolve(self.convolution, image)
+        if self.norms:
+            features = self.norms[0](features)
+        features = _ACTIVATIONS[self.activation](features)
+        return features.reshape(-1, *features.shape[3:])
+
+    def _scaled(self, x: Float[Array, " features"]) -> Float[Array, " features"]:
+        if self.input_bounds is None:
+            return x
+        low, high = (bound.value for bound in self.input_bounds)
+        is_bounded = jnp.isfinite(low) & jnp.isfinite(high) & (low < high)
+        low, high = jnp.where(is_bounded, low, -1.0), jnp.where(is_bounded, high, 1.0)
+        return (2 * x - low - high) / (high - low)
+
+    def _of_features(
+        self, x: Float[Array, "features *batch"]
+    ) -> Float[Array, "*output_and_batch"]:
+        activation = _ACTIVATIONS[self.activation]
+        norms = self.norms if self.convolution is None else self.norms[1:]
+        for i, layer in enumerate(self.layers[:-1]):
+            x = affine(layer, x)
+            x = activation(norms[i](x) if norms else x)
+        x = affine(self.layers[-1], x)
+        return x[0] if self.layers[-1].out_features == "scalar" else x
 
 
 class ActorCritic(AbstractValue):
@@ -201,6 +228,7 @@ class ActorCritic(AbstractValue):
         torso: Torso = "auto",
         activation: Activation = "tanh",
         memory: Memory = "none",
+        scale_observations: bool = False,
         key: Key[Array, ""],
     ):
         """**Arguments:**
@@ -215,13 +243,20 @@ class ActorCritic(AbstractValue):
         - `activation`: `"tanh"` or `"relu"`.
         - `memory`: `"gru"` or `"lstm"` for a recurrent cell of that width, behind one
             layer (and the convolution) and before the hidden ones; or `"none"`.
+        - `scale_observations`: whether observations are scaled so that the bounds of
+            their space become -1 and 1. Those without finite bounds, and images that a
+            convolution sees, stay as they are.
         - `key`: a JAX PRNG key for the weights.
         """
         self.action_space = _shapes_of(action_space)
         outputs, self.bounds = _outputs_for(action_space)
         self.log_std = None if self.bounds is None else jnp.zeros(outputs)
         actor_key, critic_key = jr.split(key)
-        options: dict[str, Any] = {"torso": torso, "activation": activation}
+        options: dict[str, Any] = {
+            "torso": torso,
+            "activation": activation,
+            "scale_inputs": scale_observations,
+        }
         self.encoder = self.cell = None
         features = observation_space
         if memory != "none":
@@ -232,7 +267,8 @@ class ActorCritic(AbstractValue):
                 output_scale=math.sqrt(2), key=encoder_key, **options,
             )  # fmt: skip
             self.cell = CELLS[memory](width, width, key=cell_key)
-            features, options["torso"] = Box(-1.0, 1.0, (width,)), "mlp"
+            features = Box(-1.0, 1.0, (width,))
+            options |= {"torso": "mlp", "scale_inputs": False}
         # A small last layer makes the first policy nearly uniform.
         self.actor = Network(
             features, outputs, hidden_sizes,
@@ -407,6 +443,7 @@ class Actor(AbstractValue):
         *,
         torso: Torso = "auto",
         activation: Activation = "tanh",
+        scale_observations: bool = False,
         key: Key[Array, ""],
     ):
         """**Arguments:**
@@ -418,7 +455,8 @@ class Actor(AbstractValue):
         # A small last layer puts the first actions near the middle of the space.
         self.network = Network(
             observation_space, outputs, hidden_sizes,
-            output_scale=0.01, torso=torso, activation=activation, key=key,
+            output_scale=0.01, torso=torso, activation=activation,
+            scale_inputs=scale_observations, key=key,
         )  # fmt: skip
 
     def to_action(self, output: Float[Array, " outputs"]) -> Array:

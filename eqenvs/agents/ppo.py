@@ -102,6 +102,11 @@ class PPO(AbstractAlgorithm[PPOLearner]):
         "Whether the networks start with a convolution; 'auto' means for images.",
         options=get_args(Torso),
     )
+    scale_observations: bool = flag(
+        False,
+        "Whether observations are scaled so that the bounds of their space become -1 "
+        "and 1.",
+    )
     memory: Memory = choice(
         "none", "The recurrent cell of the agent.", options=get_args(Memory)
     )
@@ -131,6 +136,7 @@ class PPO(AbstractAlgorithm[PPOLearner]):
             torso=self.torso,
             activation=self.activation,
             memory=self.memory,
+            scale_observations=self.scale_observations,
             key=network_key,
         )
         _, states = envs.reset(reset_key)

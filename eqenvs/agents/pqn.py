@@ -64,6 +64,7 @@ class QNetwork(AbstractValue):
         torso: Torso = "auto",
         activation: Activation = "relu",
         layer_norm: bool = True,
+        scale_observations: bool = False,
         key: Key[Array, ""],
     ):
         """**Arguments:**
@@ -74,6 +75,7 @@ class QNetwork(AbstractValue):
         - `torso`: as for [`eqenvs.agents.ActorCritic`][].
         - `activation`: `"tanh"` or `"relu"`.
         - `layer_norm`: whether the layers are normalized.
+        - `scale_observations`: as for [`eqenvs.agents.ActorCritic`][].
         - `key`: a JAX PRNG key for the weights.
         """
         if not isinstance(action_space, Discrete):
@@ -88,6 +90,7 @@ class QNetwork(AbstractValue):
             torso=torso,
             activation=activation,
             layer_norm=layer_norm,
+            scale_inputs=scale_observations,
             key=key,
         )
 
@@ -181,6 +184,11 @@ class PQN(AbstractAlgorithm[PQNLearner]):
         "Whether the network starts with a convolution; 'auto' means for images.",
         options=get_args(Torso),
     )
+    scale_observations: bool = flag(
+        False,
+        "Whether observations are scaled so that the bounds of their space become -1 "
+        "and 1.",
+    )
     layer_norm: bool = flag(True, "Whether the layers are normalized.")
     anneal_learning_rate: bool = flag(
         True, "Whether the step size falls linearly to zero."
@@ -203,6 +211,7 @@ class PQN(AbstractAlgorithm[PQNLearner]):
             torso=self.torso,
             activation=self.activation,
             layer_norm=self.layer_norm,
+            scale_observations=self.scale_observations,
             key=network_key,
         )
         _, states = envs.reset(reset_key)

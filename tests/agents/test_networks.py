@@ -8,8 +8,10 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from eqenvs import Breakout, CartPole, Pendulum, rollout, spaces
-from eqenvs.agents import ActorCritic
+from eqenvs import Breakout, CartPole, MountainCar, Pendulum, rollout, spaces
+from eqenvs.agents import A2C, ActorCritic, APG, EvolutionStrategy, PPO, PQN
+from eqenvs.agents._layers import convolve
+from eqenvs.agents.networks import Network
 
 
 def agent_of(env, **options):
@@ -122,10 +124,49 @@ def test_images_go_through_a_convolution(either_precision):
     # A convolution sees the same thing in two places as the same.
     image = np.zeros((2, 10, 10, 4), bool)
     image[0, 3, 3, 1] = image[1, 4, 5, 1] = True
-    features = jax.vmap(default.actor.convolution)(
-        jnp.moveaxis(jnp.asarray(image, float), -1, 1)
-    )
+    images = jnp.moveaxis(jnp.asarray(image, float), -1, 1)
+    features = jax.vmap(default.actor.convolution)(images)
+    ours = convolve(default.actor.convolution, jnp.moveaxis(images, 0, -1))
+    np.testing.assert_allclose(jnp.moveaxis(ours, -1, 0), features, atol=1e-6)
     np.testing.assert_allclose(features[0, :, 1:4, 1:4], features[1, :, 2:5, 3:6])
+
+
+def test_observations_are_scaled_by_their_bounds(either_precision):
+    low, high = jnp.array([-1.2, -jnp.inf, 3.0]), jnp.array([0.6, 5.0, 3.0])
+    space = spaces.Tuple((spaces.Box(low, high), spaces.Box(0, 4, (2,), jnp.int32)))
+    make = lambda **options: ActorCritic(  # noqa: E731
+        space, spaces.Discrete(2), (8, 1), key=jr.key(0), **options
+    )
+    observation = jnp.array([0.15, 4.0, 3.0]), jnp.array([0, 3], jnp.int32)
+    # One without bounds and one with a single value stay as they are.
+    scaled = jnp.array([0.5, 4.0, 3.0, -1.0, 0.5])
+    agent, plain = make(scale_observations=True), make()
+    output = plain.actor._of_features(scaled)
+    np.testing.assert_allclose(agent.actor(observation), output, rtol=1e-5)
+    batch = jax.tree.map(lambda x: jnp.stack([x, x]), observation)
+    values = agent.values(batch)
+    np.testing.assert_allclose(values, [agent.value(observation)] * 2, rtol=1e-5)
+    # The features of a memory are not observations.
+    recurrent = make(scale_observations=True, memory="gru")
+    assert recurrent.encoder.input_bounds is not None
+    assert recurrent.actor.input_bounds is None
+    # Bounds are no weights.
+    assert len(jax.tree.leaves(eqx.filter(agent, eqx.is_inexact_array))) == len(
+        jax.tree.leaves(eqx.filter(plain, eqx.is_inexact_array))
+    )
+
+
+@pytest.mark.parametrize("cls", [PPO, A2C, PQN, EvolutionStrategy, APG])
+def test_every_algorithm_can_scale_observations(cls):
+    env = Pendulum() if cls is APG else MountainCar()
+    algorithm = cls(scale_observations=True)
+    learner = eqx.filter_eval_shape(lambda: algorithm.init(env, jr.key(0)))
+    networks = [
+        x
+        for x in jax.tree.leaves(learner, is_leaf=lambda x: isinstance(x, Network))
+        if isinstance(x, Network)
+    ]
+    assert networks and all(x.input_bounds is not None for x in networks)
 
 
 def test_frames_of_a_stack_are_channels():

@@ -10,10 +10,18 @@ import numpy as np
 import pytest
 
 import eqenvs
-from eqenvs import CartPole
-from eqenvs.agents import load, PPO, pretrained, Run, TablePolicy
+from eqenvs import CartPole, ContinuousMountainCar
+from eqenvs.agents import (
+    EvolutionStrategy,
+    load,
+    PPO,
+    pretrained,
+    Run,
+    TablePolicy,
+)
 from eqenvs.agents._pretrained import load_pretrained, save_pretrained
 from eqenvs.cli._report import summary
+from tools import train_agents
 
 
 def test_what_is_saved_is_read(tmp_path, monkeypatch):
@@ -102,6 +110,35 @@ def test_an_exact_agent_is_optimal_by_gymnasiums_table(id):
 def gymnasium_start(id):
     gymnasium = pytest.importorskip("gymnasium")
     return np.asarray(gymnasium.make(id).unwrapped.initial_state_distrib)
+
+
+def test_bounds_keep_their_values_in_64_bits(tmp_path, monkeypatch):
+    env = ContinuousMountainCar()
+    evolution = EvolutionStrategy(hidden_depth=0, scale_observations=True)
+    agent = evolution.agent(evolution.init(env, jr.key(0)))
+    run = Run(env, evolution, agent, {}, None, {})
+    save_pretrained("MountainCarContinuous-v0", run, {}, tmp_path)
+    monkeypatch.setattr("eqenvs.agents._pretrained.FOLDER", tmp_path)
+    with jax.enable_x64(True):
+        wide = load("MountainCarContinuous-v0").agent
+        _, high = wide.network.input_bounds
+        assert high.value.dtype == jnp.float64
+        np.testing.assert_array_equal(high.value, np.float32([0.6, 0.07]))
+        np.testing.assert_array_equal(wide.bounds[1].value, [1.0])
+
+
+def test_many_weights_are_stored_in_half_precision(tmp_path, monkeypatch):
+    env = CartPole()
+    ppo = PPO(hidden_width=4, hidden_depth=1)
+    agent = ppo.agent(ppo.init(env, jr.key(5)))
+    assert train_agents.rounded(agent) is agent
+    monkeypatch.setattr(train_agents, "MANY_WEIGHTS", 10)
+    agent = train_agents.rounded(agent)
+    save_pretrained("CartPole-v1", Run(env, ppo, agent, {}, None, {}), {}, tmp_path)
+    monkeypatch.setattr("eqenvs.agents._pretrained.FOLDER", tmp_path)
+    assert eqx.tree_equal(load("CartPole-v1").agent, agent)
+    with np.load(tmp_path / "CartPole-v1.npz") as file:
+        assert {x.dtype for x in file.values()} == {np.dtype(np.float16)}
 
 
 def test_an_id_without_an_agent():

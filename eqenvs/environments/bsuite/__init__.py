@@ -46,6 +46,24 @@ register(
     family="bsuite",
     solved_return=0.99,
     frames_per_second=6.0,
+    # One of 256 sequences of random actions finds the treasure, which is often enough.
+    training={
+        "ppo": {
+            "num_steps": 200_000,
+            "discount": 1.0,
+            "entropy_coefficient": 0.02,
+            "hidden_width": 32,
+        },
+        "pqn": {
+            "num_steps": 200_000,
+            "discount": 1.0,
+            "q_lambda": 0.9,
+            "rollout_steps": 16,
+            "num_minibatches": 4,
+            "exploration_fraction": 0.5,
+            "hidden_width": 32,
+        },
+    },
 )
 register(
     "MemoryChain-bsuite",

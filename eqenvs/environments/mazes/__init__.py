@@ -11,7 +11,23 @@ register(
     frames_per_second=10.0,
     training={"ppo": {"num_steps": 1_000_000}},
 )
-register("MetaMaze-misc", MetaMaze, family="mazes", frames_per_second=10.0)
+register(
+    "MetaMaze-misc",
+    MetaMaze,
+    family="mazes",
+    frames_per_second=10.0,
+    training={
+        "ppo": {
+            "num_steps": 2_000_000,
+            "memory": "gru",
+            "hidden_depth": 1,
+            "rollout_steps": 100,
+            "num_minibatches": 4,
+            "reward_scale": 0.1,
+            "discount": 0.98,
+        }
+    },
+)
 register(
     "FrozenLake-misc",
     FrozenLake,
