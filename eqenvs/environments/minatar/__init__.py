@@ -9,18 +9,21 @@ from .space_invaders import (
 )
 
 
-for _game in (Asterix, Breakout, Freeway, Seaquest, SpaceInvaders):
+for _game in (Asterix, Freeway, Seaquest, SpaceInvaders):
     register(
-        f"{_game.__name__}-MinAtar",
-        _game,
-        family="MinAtar",
-        frames_per_second=15.0,
-        training={
-            "pqn": {
-                "num_steps": 5_000_000,
-                "num_envs": 128,
-                "num_minibatches": 16,
-                "hidden_depth": 1,
-            }
-        },
+        f"{_game.__name__}-MinAtar", _game, family="MinAtar", frames_per_second=15.0
     )
+register(
+    "Breakout-MinAtar",
+    Breakout,
+    family="MinAtar",
+    frames_per_second=15.0,
+    training={
+        "pqn": {
+            "num_steps": 5_000_000,
+            "num_envs": 128,
+            "num_minibatches": 16,
+            "hidden_depth": 1,
+        }
+    },
+)
