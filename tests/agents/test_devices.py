@@ -56,7 +56,7 @@ def assert_close(ours, expected):
         np.testing.assert_allclose(ours[name], x, rtol=1e-3, atol=1e-5, err_msg=name)
 
 
-@pytest.mark.slow
+@pytest.mark.trained
 def test_two_processes_with_two_devices_each(tmp_path):
     folder = tmp_path / "run"
     with socket.socket() as free:

@@ -354,7 +354,7 @@ agents.PPO.train = lambda *args, **options: train(*args, **options | {"log": int
     assert (record["status"], record["steps"]) == ("finished", 8192)
     assert record["evaluation"]["num_episodes"] == 2
     status, _, errors = run("train", *arguments, "--learning-rate", 0.1, cwd=tmp_path)
-    assert status == 1 and "keeps the learning_rate of the run" in errors
+    assert status == 1 and "keeps the run's learning_rate" in errors
 
 
 def test_parameters_of_the_environment(tmp_path):
