@@ -195,10 +195,13 @@ def plot_radar(
         for tag in TAGS
     ]
     axes.set_xticks(angles, labels)
+    for label, angle in zip(axes.get_xticklabels(), angles, strict=True):
+        side = np.cos(angle)  # Next to the circle, not across it.
+        label.set_ha("center" if abs(side) < 0.4 else "left" if side > 0 else "right")
     axes.set_yticks([0.25, 0.5, 0.75, 1], ["", "0.5", "", "1"])
     axes.set_ylim(0, 1)
     axes.set_rlabel_position(180 / len(TAGS))
-    axes.tick_params(pad=12)
+    axes.tick_params(pad=6)
     axes.grid(alpha=0.4)
     figure.legend(loc="outside lower center", frameon=False, ncols=3)
     buffer = io.BytesIO()
