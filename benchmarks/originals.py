@@ -17,19 +17,15 @@ from typing import Any
 
 import numpy as np
 
+import eqenvs
 from eqenvs.cli._measure import warm_and_interleaved
 
 from .case import Case, Settings
 from .peers import Entrant, timed_entrant, vector_entrant
 
 
-TOY_TEXT = (
-    "Taxi-v4",
-    "CliffWalking-v1",
-    "CliffWalkingSlippery-v1",
-    "Blackjack-v1",
-    "FrozenLake-v1",
-    "FrozenLake8x8-v1",
+TOY_TEXT = tuple(
+    id for id in eqenvs.registered() if eqenvs.spec(id).family == "toy text"
 )
 BSUITE = {
     "CartPole-bsuite": "cartpole/0",

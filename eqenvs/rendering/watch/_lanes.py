@@ -9,7 +9,7 @@ import jax.random as jr
 import numpy as np
 
 from ..._parametric import batch_axes, map_leaves
-from ..._rollout import _Player
+from ..._rollout import _keys_of_step, _Player
 from ..._vector import VectorEnvironment
 from ...random import key as new_key
 from .._recording import TERMINATED, TRUNCATED
@@ -100,8 +100,7 @@ def _play(
     player = _player(envs, agent)
 
     def body(lanes: Any, time: Any) -> Any:
-        policy_key, env_key = jr.split(jr.fold_in(key, time))
-        lanes, step = player.step(policy_key, env_key, lanes, reset=True)
+        lanes, step = player.step(*_keys_of_step(key, time), lanes, reset=True)
         ended = TERMINATED * step.terminated.astype(jnp.uint8)
         ended += TRUNCATED * step.truncated.astype(jnp.uint8)
         # The state in which the episode ended, not the first state of the next one.
