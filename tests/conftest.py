@@ -61,8 +61,8 @@ def unchecked():
     jaxtyping.config.update("jaxtyping_disable", False)
 
 
-# What the quick part of the tests leaves out besides slow tests: these files and
-# folders; and of the tests of all environments, those that are not of these.
+# What the quick part of the tests leaves out: these files and folders, tests with these
+# markers, and of the tests of all environments, those that are not of these.
 _NOT_QUICK = {
     "environments",
     "interop",
@@ -72,6 +72,7 @@ _NOT_QUICK = {
     "test_examples.py",
     "test_recorded.py",
 }
+_NOT_QUICK_MARKERS = ("slow", "trained", "interop", "browser", "site")
 _QUICK_IDS = {"Breakout-MinAtar", "CartPole-v1", "FrozenLake-misc", "Pendulum-v1"}
 
 
@@ -87,8 +88,7 @@ def pytest_collection_modifyitems(items):
             pytest.mark.xdist_group(id if is_conformance else str(item.path))
         )
         is_left_out = (
-            item.get_closest_marker("slow")
-            or item.get_closest_marker("trained")
+            any(item.get_closest_marker(name) for name in _NOT_QUICK_MARKERS)
             or not _NOT_QUICK.isdisjoint(item.path.parts)
             or (is_conformance and id is not None and id not in _QUICK_IDS)
         )

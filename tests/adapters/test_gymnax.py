@@ -63,7 +63,7 @@ class TestThere:
 class TestParameters:
     def test_read_and_replaced(self):
         adapter, params = to_gymnax(CartPole())
-        assert params.gravity == jnp.float32(9.8) and params.max_steps_in_episode == 500
+        assert params.gravity == jnp.array(9.8) and params.max_steps_in_episode == 500
         changed = params.replace(gravity=3.0, max_steps_in_episode=2)
         assert changed.env.gravity == 3 and changed.env.max_steps == 2
         assert changed.env.max_steps.dtype == jnp.int32

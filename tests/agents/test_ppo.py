@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from eqenvs import CartPole, evaluate, Pendulum, spec, VectorEnvironment
+from eqenvs import CartPole, Catch, evaluate, Pendulum, spec, VectorEnvironment
 from eqenvs._episodes import EpisodeStatistics
 from eqenvs.agents import ActorCritic, PPO
 from eqenvs.agents._critic import append, evaluate as evaluate_states
@@ -19,6 +19,7 @@ from eqenvs.agents.ppo import (
     advantages,
     PPOLearner,
 )
+from eqenvs.wrappers import FrameStack, PixelObservation
 
 
 SMALL = dict(num_envs=8, rollout_steps=8, num_minibatches=2, num_epochs=2)
@@ -220,6 +221,22 @@ def test_it_learns_pendulum():
 
 def drop(options):
     return {k: v for k, v in options.items() if k not in ("num_steps", "target_return")}
+
+
+@pytest.mark.trained
+def test_it_learns_from_stacked_pixels():
+    env = FrameStack(PixelObservation(Catch(), (20, 10), grayscale=True), 2)
+    ppo = PPO(
+        num_envs=128,
+        rollout_steps=36,
+        num_epochs=2,
+        num_minibatches=4,
+        learning_rate=2e-3,
+        activation="relu",
+    )
+    agent = ppo.train(env, 0, 400_000).agent
+    assert agent.actor.convolution is not None
+    assert evaluate(env, agent.greedy, 1, 200).episode_return.mean() > 0.95
 
 
 def test_vmap_over_seeds_and_hyperparameters():
