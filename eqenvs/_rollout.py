@@ -242,7 +242,8 @@ def evaluate(
 
     `TypeError` or `ValueError` if an argument is not as described above;
     `RuntimeError` if an episode did not end within `env.max_steps` steps, for example
-    because a transition forgot to count `time`. (Under `jax.jit`, its return is NaN.)
+    because a transition forgot to count `time`, or within a million steps if there is
+    no time limit. (Under `jax.jit`, its return is NaN.)
     """
     _check_environment(env)
     initial_carry = _initial_carry(policy, initial_carry)
@@ -259,12 +260,22 @@ def evaluate(
         mesh=_flat(mesh),
     )
     if not isinstance(finished, jax.core.Tracer) and not np.all(np.asarray(finished)):
+        limit = _time_limit(env)
+        if limit == _NO_LIMIT:
+            within = f"{_LONGEST_EPISODE:,} steps, and it has no time limit. "
+            advice = "`wrappers.TimeLimit(env, 1_000)` has one."
+        else:
+            within = f"max_steps={limit} steps. "
+            advice = "Does `transition` return a state with `time=state.time + 1`?"
         raise RuntimeError(
             f"{int(np.sum(~np.asarray(finished)))} of {num_episodes} episodes of "
-            f"{type(env).__name__} did not end within max_steps={_time_limit(env)} "
-            "steps. Does `transition` return a state with `time=state.time + 1`?"
+            f"{type(env).__name__} did not end within {within}{advice}"
         )
     return evaluation
+
+
+_NO_LIMIT = np.iinfo(np.int32).max  # the `max_steps` of a task without a time limit
+_LONGEST_EPISODE = 1_000_000  # in such a task
 
 
 class _Lanes(eqx.Module):
@@ -437,7 +448,8 @@ def _evaluate(
     mesh: Mesh | None,
 ) -> tuple[Evaluation, Bool[Array, " num_episodes"]]:
     reset_key, key = jr.split(key)
-    limit = jnp.max(env.max_steps).astype(jnp.uint32)
+    limit = jnp.max(env.max_steps)
+    limit = jnp.where(limit == _NO_LIMIT, _LONGEST_EPISODE, limit).astype(jnp.uint32)
 
     # On several devices, each of them stops when its own lanes have finished.
     def play(player: _Player, keys: Any, limit: Any) -> _Lanes:

@@ -12,6 +12,7 @@ from eqenvs import (
     AbstractEnvironment,
     AbstractState,
     CartPole,
+    CliffWalking,
     evaluate,
     Pendulum,
     rollout,
@@ -267,6 +268,10 @@ class TestAuthorsMistakes:
             evaluate(Endless(), None, 0, 2)
         returns = jax.jit(lambda key: evaluate(Endless(), None, key, 2).episode_return)
         assert np.isnan(returns(jr.key(0))).all()
+
+    def test_an_endless_episode_of_a_task_without_a_time_limit(self):
+        with pytest.raises(RuntimeError, match=r"1,000,000 steps.*TimeLimit\(env, "):
+            evaluate(CliffWalking(), lambda key, observation: 0, 0, 2)  # always up
 
 
 class TestRollouts:
