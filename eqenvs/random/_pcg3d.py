@@ -20,7 +20,7 @@ import numpy as np
 from jax.extend.random import define_prng_impl
 from jaxtyping import Array, UInt32
 
-from ._word_by_word import compiled, FEW_WORDS, Word, word_by_word
+from ._word_by_word import as_one_word, compiled, FEW_WORDS, Word, word_by_word
 
 
 _Words = tuple[Word, ...]
@@ -120,7 +120,7 @@ def _random_bits(
 ) -> Array:
     high, low = _hash(key[0], key[1], _counters(shape), _BITS)
     if bit_width == 64:
-        return (high.astype(jnp.uint64) << 32) | low.astype(jnp.uint64)
+        return as_one_word(high, low)
     dtype = {8: jnp.uint8, 16: jnp.uint16, 32: jnp.uint32}[bit_width]
     return (low >> (32 - bit_width)).astype(dtype)
 

@@ -17,7 +17,7 @@ import jax.random as jr
 from jax.extend.random import define_prng_impl, threefry2x32_p
 from jaxtyping import Array, Key, UInt32
 
-from ._word_by_word import compiled, FEW_WORDS, Word, word_by_word
+from ._word_by_word import as_one_word, compiled, FEW_WORDS, Word, word_by_word
 
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
@@ -81,7 +81,7 @@ def _random_bits(
 ) -> Array:
     high, low = _encrypted_counters(key, shape)
     if bit_width == 64:
-        return (high.astype(jnp.uint64) << 32) | low.astype(jnp.uint64)
+        return as_one_word(high, low)
     dtype = {8: jnp.uint8, 16: jnp.uint16, 32: jnp.uint32}[bit_width]
     return (high ^ low).astype(dtype)
 

@@ -51,3 +51,18 @@ def word_by_word(
         return mapped(*words), (True, True)
 
     return mapped
+
+
+@word_by_word
+def _halves_joined(high: Word, low: Word) -> tuple[Array, Array]:
+    word = (high.astype(jnp.uint64) << 32) | low.astype(jnp.uint64)
+    return word, word
+
+
+def as_one_word(high: Word, low: Word) -> Array:
+    """64-bit words from their halves.
+
+    `jax.vmap` of the shift alone fails in `jax.shard_map`: its distance does not vary
+    over the axes of the mesh.
+    """
+    return _halves_joined(high, low)[0]

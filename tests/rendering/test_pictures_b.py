@@ -259,8 +259,18 @@ CASES = {
                 position=[0.8, -0.9],
                 goal=[-0.3, 0.0],
             ),
-            dict(position=[0.4, 0.3], velocity=[-0.4, 0.3], goal=[-0.3, 0.0]),
-            dict(position=[-1.9, 0.3], velocity=[-0.9, 0.0], goal=[-0.3, 0.0]),
+            dict(
+                urchins=[[0.895, 0.957], [-0.335, -0.063], [0.14, -0.669]],
+                position=[0.4, 0.3],
+                velocity=[-0.4, 0.3],
+                goal=[-0.3, 0.0],
+            ),
+            dict(
+                urchins=[[0.895, 0.957], [-0.335, -0.063], [0.14, -0.669]],
+                position=[-1.9, 0.3],
+                velocity=[-0.9, 0.0],
+                goal=[-0.3, 0.0],
+            ),
         ],
         [
             dict(position=[0.3, 0.3]),

@@ -112,7 +112,7 @@ class RealTime(AbstractWalk):
         return WalkState(x=jr.uniform(key), time=jnp.float32(0))
 
 
-@broken("observation", "float32 of shape (1,)")
+@broken("observation", "of shape (1,), like observation_space; it is")
 class ObservationOfOtherShape(AbstractWalk):
     def observe(self, state):
         return state.x
@@ -130,7 +130,7 @@ class NoTransition(AbstractWalk):
         return state
 
 
-@broken("transition", "the next state.x must be float32")
+@broken("transition", "the next state.x must be float")
 class StateThatChangesItsDtype(AbstractWalk):
     def transition(self, key, state, action):
         x = state.x + jr.uniform(key)

@@ -37,6 +37,8 @@ def test_nothing_is_wrong():
     "check, words, cls", BROKEN, ids=[cls.__name__ for _, _, cls in BROKEN]
 )
 def test_each_problem_is_found_by_its_check(unchecked, check, words, cls):
+    if check == "precision" and jax.config.jax_enable_x64:  # pyright: ignore
+        pytest.skip("with 64 bits from the start, its observation is simply wrong")
     problems, _ = problems_of(cls(), OF_CODE if check in OF_CODE else None)
     found = [problem for problem in problems if problem.check == check]
     assert found and words in found[0].message, problems

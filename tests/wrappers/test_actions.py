@@ -51,7 +51,9 @@ CASES = {
     "clip": (ClipAction, GymnasiumClipAction, RNG.normal(size=(6, 1)) * 5),
     "rescale": (
         lambda env: RescaleAction(env, -0.5, 2.0),
-        lambda env: GymnasiumRescaleAction(env, np.float32(-0.5), np.float32(2.0)),
+        lambda env: GymnasiumRescaleAction(
+            env, *env.action_space.dtype.type([-0.5, 2.0])
+        ),
         np.linspace(-0.5, 2.0, 6)[:, None],
     ),
     "transform": (
@@ -145,7 +147,7 @@ def test_the_ends_are_exact():
     env = RescaleAction(ContinuousMountainCar(min_action=-0.3, max_action=0.7))
     for action, expected in ((-1.0, -0.3), (1.0, 0.7)):
         (got,) = env.transform_action(jnp.array([action]))
-        assert got == np.float32(expected)
+        assert got == jnp.array(expected)
 
 
 def combination(action):
