@@ -216,7 +216,7 @@ def test_previous_action_and_reward_of_a_trial():
         if t == 1:
             # Within a trial an agent learns what the last episode ended with.
             assert step.observation["previous_reward"] == step.reward
-            assert step.observation["previous_action"][0] == np.float32(0.1)
+            assert step.observation["previous_action"][0] == jnp.array(0.1)
     assert starts == [False, True, False, True]
     assert step.truncated and step.observation["previous_action"][0] == 0
 

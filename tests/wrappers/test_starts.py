@@ -50,7 +50,8 @@ def test_states_are_drawn_by_their_weights(weights):
 
 @pytest.mark.parametrize("keep_time", [False, True])
 def test_the_clock(keep_time):
-    buffer = eqx.tree_at(lambda s: s.time, states_of(CartPole(), 3), jnp.arange(4, 7))
+    times = jnp.arange(4, 7, dtype=jnp.int32)
+    buffer = eqx.tree_at(lambda s: s.time, states_of(CartPole(), 3), times)
     env = StartFrom(CartPole(max_steps=7), buffer, keep_time=keep_time)
     times = set(np.asarray(starts(env, 50).time).tolist())
     assert times == ({4, 5, 6} if keep_time else {0})
