@@ -25,8 +25,8 @@ test-optimized: $(VENV)/.installed-dev  ## Exactness as users compile it, fully 
 	XLA_FLAGS=--xla_cpu_multi_thread_eigen=false $(PYTEST) tests/environments tests/test_recorded.py \
 		tests/test_gymnax_departures.py tests/test_random.py tests/test_threefry.py
 
-test-x64: $(VENV)/.installed-dev  ## The quick tests with 64-bit numbers.
-	JAX_ENABLE_X64=1 $(PYTEST) -m quick
+test-x64: $(VENV)/.installed-dev  ## The quick tests and conformance with 64-bit numbers.
+	JAX_ENABLE_X64=1 $(PYTEST) -m "quick or conformance"
 
 test-trained: $(VENV)/.installed-dev  ## Each algorithm solves a task, from several seeds.
 	$(PYTEST) -m trained

@@ -92,6 +92,8 @@ def pytest_collection_modifyitems(items):
             or not _NOT_QUICK.isdisjoint(item.path.parts)
             or (is_conformance and id is not None and id not in _QUICK_IDS)
         )
+        if is_conformance:
+            item.add_marker(pytest.mark.conformance)
         if not is_left_out:
             item.add_marker(pytest.mark.quick)
 
