@@ -30,6 +30,13 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     return _MEMBERS.sub(lambda match: members(match[1]), markdown)
 
 
+def on_page_content(html: str, *, page: Any, **_: Any) -> str:
+    """Strings in signatures get the same quotes, whether or not they were formatted."""
+    if not page.url.startswith("api/"):
+        return html
+    return re.sub(r"(<span class=\"s1\">)'([^'<]*)'", r"\1&quot;\2&quot;", html)
+
+
 def submodules(package: str) -> str:
     """A section for every public module of a package that has names of its own."""
     parts = []

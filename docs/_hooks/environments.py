@@ -2,9 +2,10 @@
 
 Everything on these pages is written somewhere else: in the docstrings of an
 environment's class and module, in its described fields, in its facts, in
-`docs/fidelity.md` and in `benchmarks/results/results.json`.
+`docs/fidelity.md` and in `benchmarks/results/`.
 """
 
+import collections
 import dataclasses
 import functools as ft
 import html
@@ -29,6 +30,7 @@ for _folder in (ROOT, ROOT / "docs" / "_hooks"):
         sys.path.insert(0, str(_folder))
 
 from policies import POLICIES  # noqa: E402
+from results import number, originals, results  # noqa: E402
 
 import eqenvs  # noqa: E402
 from eqenvs._parametric import described_fields  # noqa: E402
@@ -38,7 +40,6 @@ from eqenvs.rendering.viewer._viewer import font_data, read_asset  # noqa: E402
 
 
 PICTURES = ROOT / "docs" / "pictures"
-RESULTS = ROOT / "benchmarks" / "results" / "results.json"
 # Steps of random play before the picture is taken, so that something has happened.
 NUM_STEPS = 150
 STEPS = {"classic control": 12, "MinAtar": 25, "arcade": 12, "mazes": 6}
@@ -195,7 +196,7 @@ class Page:
         """What plays in the pictures, in words."""
         if self.trained is not None:
             return f"the {self.kind} agent"
-        return "a random policy" if self.policy is None else "a short policy"
+        return "a random policy" if self.policy is None else "a hand-written policy"
 
     @ft.cached_property
     def play(self) -> Any:
@@ -293,12 +294,20 @@ class Page:
             return ""
         return (
             "## Watch\n\n"
-            f'<iframe class="viewer" src="../../viewers/{self.id}.html" '
+            f'<iframe class="viewer" style="--aspect: {self.aspect:.3g}" '
+            f'src="../../viewers/{self.id}.html" '
             f'title="Viewer of {self.id}" loading="lazy"></iframe>\n\n'
-            f"Three lanes of {self.player}, "
-            "in the page that [`eqenvs.rendering.Viewer`][] makes from any rollout. "
-            f"To play it yourself: `eqenvs play {self.id}`."
+            f"Three lanes of {self.player}, in a page that "
+            "[`eqenvs.rendering.Viewer`][] makes from any rollout. To play it "
+            f"yourself, run `eqenvs play {self.id}`."
         )
+
+    @property
+    def aspect(self) -> float:
+        """The height of the picture as a share of its width."""
+        (recording,) = self.viewer.recordings.values()
+        left, bottom, right, top = np.asarray(recording.scenes.view)[0, 0]
+        return float((top - bottom) / (right - left))
 
     def _facts(self) -> str:
         rows = [
@@ -331,6 +340,9 @@ class Page:
                 rows.append(("Trained by", f"`{record['command']}`; {how}"))
             random = f"mean return {record['random_policy']:.4g}"
             rows.append(("Random policy", random))
+        else:
+            plays = f"none yet; {self.player} plays on this page"
+            rows.append(("Trained agent", plays if self.viewer else "none yet"))
         if self.spec.parameters:
             given = ", ".join(f"{k}={v!r}" for k, v in self.spec.parameters.items())
             rows.append(("Set by this id", f"`{given}`"))
@@ -396,30 +408,43 @@ class Page:
                 + "\n".join(f"| {' | '.join(row)} |" for row in rows)
             )
         parts.append(
-            f"How it is compared with its original, and every deviation: "
-            f"[fidelity]({where})."
+            f"[Fidelity]({where}) says how it is compared with its original, and lists "
+            "every deviation."
         )
         return "\n\n".join(parts)
 
     def _speed(self) -> str:
-        measured = results().get("throughput", {})
-        found = measured.get(self.id)
-        if not found:
-            same = [p.id for p in pages() if p.cls is self.cls and p.id in measured]
-            text = f"As [{same[0]}]({same[0]}.md#speed). " if same else ""
-            return f"## Speed\n\n{text}`eqenvs bench {self.id}` measures it."
-        rate = found.get("steps_per_second", {}).get("vector")
-        times = found.get("times_gymnax", {}).get("vector")
-        machine = results().get("machine", {})
-        if rate is None:
-            return ""
-        text = (
-            f"{rate / 1e6:,.3g} million steps a second: {found['num_envs']:,} lanes of "
-            f"`VectorEnvironment` on {machine.get('cores', '?')} cores of an "
-            f"{machine.get('cpu', 'unknown CPU')}"
-        )
-        text += f", {times:.3g} times as fast as gymnax." if times else "."
-        return f"## Speed\n\n{text} [What was measured](../performance.md)."
+        return f"## Speed\n\n{self.speed}"
+
+    @property
+    def speed(self) -> str:
+        """What was measured, in a paragraph."""
+        link = "[How it is measured](../performance.md)."
+        found = results().get("throughput", {}).get(self.id)
+        if found and "vector" in found.get("steps_per_second", {}):
+            rate, lanes = found["steps_per_second"]["vector"], found["num_envs"]
+            times = found.get("times_gymnax", {}).get("vector")
+            beside = f", {times:.3g} times as fast as gymnax" if times else ""
+            return f"{speed_of(rate, lanes, results()['machine'])}{beside}. {link}"
+        found = originals().get(self.id)
+        if found:
+            rate, lanes = found["steps_per_second"], found["num_envs"]
+            peer = number_of(lanes["peer"], "lane")
+            return (
+                f"{speed_of(rate['eqenvs'], lanes['eqenvs'], found['machine'])}. "
+                f"The original, {found['peer']}, steps {peer} in Python, at "
+                f"{rate['peer']:,.0f} steps a second: eqenvs is "
+                f"{found['times_peer']:,.0f} times as fast. {link}"
+            )
+        measured = {*results().get("throughput", {}), *originals()}
+        same = [p.id for p in pages() if p.cls is self.cls and p.id in measured]
+        if same:
+            return (
+                f"The same program as [{same[0]}]({same[0]}.md#speed), measured there."
+            )
+        if "images" in inspect.signature(self.spec.factory).parameters:
+            return "Not measured: the images of its data set are not part of eqenvs."
+        return f"Not measured. `eqenvs bench {self.id}` measures it on your machine."
 
     def _training(self) -> str:
         text = f"```\neqenvs info {self.id}\neqenvs train {self.id}\n```"
@@ -470,6 +495,15 @@ def pages() -> tuple[Page, ...]:
         return families.index(family) if family in families else len(families)
 
     return tuple(sorted((Page(id) for id in eqenvs.registered()), key=place))
+
+
+def speed_of(rate: float, lanes: int, machine: dict[str, Any]) -> str:
+    """How fast eqenvs steps an environment, and on what."""
+    return (
+        f"{number(rate / 1e6)} million steps a second: {lanes:,} lanes of "
+        f"`VectorEnvironment` on {machine.get('cores', '?')} cores of an "
+        f"{machine.get('cpu', 'unknown CPU')}"
+    )
 
 
 def first_page(cls: type) -> Page:
@@ -547,7 +581,8 @@ def allowed(parameter: Any) -> str:
         ("greater than ", "> "),
     ):
         text = text.replace(words, sign)
-    return text.replace("|", "\\|").replace("'", "`")
+    text = re.sub(r"(?<!\w)'([^']*)'(?!\w)", r"`\1`", text)
+    return text.replace("|", "\\|")
 
 
 def linked(text: str) -> str:
@@ -630,11 +665,6 @@ def departures(family: str, names: set[str]) -> tuple[str, list[list[str]]]:
     return found, rows
 
 
-@ft.cache
-def results() -> dict[str, Any]:
-    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-
-
 # All of them together.
 
 
@@ -682,7 +712,8 @@ def card(page: Page, root: str) -> str:
         f'data-family="{title(page.spec.family)}" data-action="{page.action_kind}" '
         f'data-observation="{page.observation_kind}" '
         f'data-words="{html.escape(words, quote=True)}">{picture}'
-        f"<strong>{page.id}</strong><span>{html.escape(plain(page.lead))}</span></a>"
+        f"<strong>{breakable(page.id)}</strong>"
+        f"<span>{html.escape(plain(page.lead))}</span></a>"
     )
 
 
@@ -690,19 +721,45 @@ def plain(text: str) -> str:
     return text.replace("`", "")
 
 
-def tiles() -> list[Page]:
-    """The pages on the wall: one for every class."""
-    return [
-        page
-        for page in pages()
-        if page.viewer is not None and first_page(page.cls).id == page.id
-    ]
+def breakable(id: str) -> str:
+    """An id that a narrow card breaks between words."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=-)", "<wbr>", id)
+
+
+@ft.cache
+def tiles() -> tuple[Page, ...]:
+    """The pages on the wall: one for every class, with a trained agent if there is
+    one."""
+    chosen: dict[type, Page] = {}
+    for page in pages():
+        shown = chosen.setdefault(page.cls, page)
+        if shown.trained is None and page.trained is not None:
+            chosen[page.cls] = page
+    return tuple(page for page in chosen.values() if page.viewer is not None)
+
+
+def players() -> str:
+    """What plays on the wall, in words."""
+    count = collections.Counter(page.player for page in tiles())
+    trained = count.pop("the trained agent", 0)
+    exact = count.pop("the exact agent", 0)
+    parts = [f"trained agents play {trained}"] if trained else []
+    if exact:
+        parts.append(f"optimal policies from value iteration {exact}")
+    names = {
+        "a hand-written policy": "hand-written policies",
+        "a random policy": "a random policy",
+    }
+    parts += [f"{names[name]} {count[name]}" for name in names if count[name]]
+    *most, last = parts
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def wall(root: str) -> str:
     """The pictures of all environments, which `wall.js` sets in motion."""
     pictures = "\n".join(
-        f'<a href="{root}environments/{page.id}/" title="{page.id}">'
+        f'<a href="{root}environments/{page.id}/" title="{page.id}, played by '
+        f'{page.player}">'
         f'<img src="{root}{page.picture}" alt="{page.alt}" width="320" height="320">'
         "</a>"
         for page in tiles()
@@ -710,8 +767,8 @@ def wall(root: str) -> str:
     return (
         f'<div class="wall" id="wall" data-scenes="{root}assets/wall.json">\n'
         f"{pictures}\n</div>\n"
-        '<p class="wall-caption">One tile for every environment, drawn from its states '
-        "as a trained agent, a short policy or a random one plays. "
+        f'<p class="wall-caption">{len(tiles())} environments, drawn live from '
+        f"recorded states: {players()}. "
         '<button type="button" id="wall-pause" hidden>Pause</button></p>\n'
         f'<script src="{root}assets/scene.js"></script>\n'
         f'<script src="{root}assets/wall.js"></script>'

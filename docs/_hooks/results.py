@@ -12,12 +12,17 @@ import yaml
 
 ROOT = pathlib.Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "results.json"
+ORIGINALS = RESULTS.with_name("originals.json")
+# Their ratios say more about gymnax than about the rest of the catalog.
+OUTLIERS = ("Seaquest-MinAtar", "SimpleBandit-bsuite")
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     for name, make in (
         ("comparison", comparison),
         ("chart", chart),
+        ("throughput", throughput),
+        ("originals", originals_table),
         ("citation", citation),
     ):
         marker = f"<!-- {name} -->"
@@ -49,6 +54,30 @@ def results() -> dict[str, Any]:
     return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
 
 
+@ft.cache
+def originals() -> dict[str, Any]:
+    return json.loads(ORIGINALS.read_text()) if ORIGINALS.exists() else {}
+
+
+def mean(values: list[float]) -> float:
+    """The geometric mean."""
+    return math.exp(sum(map(math.log, values)) / len(values))
+
+
+def number(value: float) -> str:
+    """Three digits, and thousands with commas."""
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def circumstances(machine: dict[str, Any], versions: dict[str, Any], date: str) -> str:
+    """The machine, the versions and the day, as part of a sentence."""
+    device = "GPU" if machine.get("device") == "gpu" else "CPU"
+    return (
+        f"{machine.get('cores')} cores of an {machine.get('cpu')} ({device}), "
+        f"JAX {versions.get('jax')}, {date[:10]}"
+    )
+
+
 def comparison() -> str:
     """A table: for each other library, how many times as fast eqenvs is."""
     rows: dict[str, list[float]] = {}
@@ -65,26 +94,86 @@ def comparison() -> str:
     if not rows:
         return ""
     lines = [
-        "| library | how it steps | environments | times as fast | from | to |",
-        "| --- | --- | ---: | ---: | ---: | ---: |",
+        "| library | stepped by | tasks | times as fast | range |",
+        "| --- | --- | ---: | ---: | ---: |",
     ]
     for name, times in rows.items():
-        mean = math.exp(sum(map(math.log, times)) / len(times))
+        range_ = f"{number(min(times))} to {number(max(times))}"
         lines.append(
-            f"| {name} | {loops[name]} | {len(times)} | **{mean:.3g}** "
-            f"| {min(times):.3g} | {max(times):.3g} |"
+            f"| {name} | {loops[name]} | {len(times)} | **{number(mean(times))}** "
+            f"| {range_ if len(times) > 1 else ''} |"
         )
-    machine, versions = results().get("machine", {}), results().get("versions", {})
     settings = results().get("settings", {})
-    device = "GPU" if machine.get("device") == "gpu" else "CPU"
-    return "\n".join(lines) + (
-        f"\n\nGeometric means, smallest and largest ratios; "
-        f"{settings.get('num_envs', 0):,} lanes of `VectorEnvironment`, "
-        f"{settings.get('num_steps', 0):,} steps, {machine.get('cores')} cores of an "
-        f"{machine.get('cpu')} ({device}), JAX {versions.get('jax')}, "
-        f"{results().get('date', '')[:10]}. Only libraries that step with `jax.vmap` "
-        "are compared like with like: the others hand every observation to Python."
+    where = circumstances(
+        results().get("machine", {}),
+        results().get("versions", {}),
+        results().get("date", ""),
     )
+    return "\n".join(lines) + (
+        "\n\nHow many times as fast eqenvs is: geometric means and ranges over the "
+        f"environments that both have. {settings.get('num_envs', 0):,} lanes of "
+        f"`VectorEnvironment`, {settings.get('num_steps', 0):,} steps; {where}. Only "
+        "the libraries stepped by `jax.vmap` are compared like with like: the others "
+        "hand every observation to Python."
+    )
+
+
+def throughput() -> str:
+    """The table of every environment beside gymnax."""
+    ways = ("vmap", "vector", "fast")
+    rows: dict[str, list[float]] = {}
+    lines = [
+        "| environment | million steps/s, `vector` | `vmap` | `vector` | `fast` "
+        "| compile time, `vector` |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for id, found in results().get("throughput", {}).items():
+        compiled = results().get("compile", {}).get(id, {}).get("to_gymnax", {})
+        rows[id] = [found["times_gymnax"][way] for way in ways]
+        rows[id].append(compiled.get("vector", math.nan))
+        rate = number(found["steps_per_second"]["vector"] / 1e6)
+        lines.append(f"| {id} | {rate} | {' | '.join(map(two_digits, rows[id]))} |")
+    if not rows:
+        return ""
+    names = " and ".join(id.partition("-")[0] for id in OUTLIERS)
+    for label, left_out in (
+        (f"geometric mean of {len(rows)}", ()),
+        (f"without {names}", OUTLIERS),
+    ):
+        columns = zip(
+            *(row for id, row in rows.items() if id not in left_out), strict=True
+        )
+        means = [two_digits(mean(list(column))) for column in columns]
+        lines.append(f"| {label} | | {' | '.join(means)} |")
+    where = circumstances(
+        results()["machine"], results()["versions"], results()["date"]
+    )
+    repeats = results()["settings"]["repeats"]
+    return "\n".join(lines) + f"\n\nMedians of {repeats} turns; {where}."
+
+
+def two_digits(value: float) -> str:
+    return f"{value:,.2f}"
+
+
+def originals_table() -> str:
+    """The table of what gymnax lacks, beside the originals."""
+    lines = [
+        "| environment | original | its million steps/s | eqenvs | times as fast |",
+        "| --- | --- | ---: | ---: | ---: |",
+    ]
+    for id, found in originals().items():
+        rate, lanes = found["steps_per_second"], found["num_envs"]["peer"]
+        lines.append(
+            f"| {id} | {found['peer']}, {lanes} lane{'' if lanes == 1 else 's'} "
+            f"| {number(rate['peer'] / 1e6)} | {number(rate['eqenvs'] / 1e6)} "
+            f"| {found['times_peer']:,.0f} |"
+        )
+    if not originals():
+        return ""
+    last = max(originals().values(), key=lambda found: found["date"])
+    where = circumstances(last["machine"], last["versions"], last["date"])
+    return "\n".join(lines) + f"\n\nOn {where}."
 
 
 def chart() -> str:
@@ -97,7 +186,7 @@ def chart() -> str:
     if not times:
         return ""
     ids = sorted(times, key=lambda id: -times[id])
-    row, left, right, top = 22, 210, 64, 8
+    row, left, right, top = 22, 250, 64, 8
     width, height = 720, top + row * len(ids) + 34
     ceiling = 10 ** math.ceil(math.log10(max(times.values())))
 
@@ -134,6 +223,7 @@ def chart() -> str:
     return (
         f'<figure class="chart"><svg viewBox="0 0 {width} {height}" role="img" '
         f'aria-label="{label}">{"".join(parts)}</svg>'
-        "<figcaption>Times as fast as gymnax 1.0.1, whole rollouts on a CPU, the same "
-        "threefry keys; logarithmic axis.</figcaption></figure>"
+        "<figcaption>Speed of whole rollouts on a CPU, as a multiple of gymnax's "
+        "(1.0.1), with the same threefry keys. The axis is logarithmic.</figcaption>"
+        "</figure>"
     )

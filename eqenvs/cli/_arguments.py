@@ -1,9 +1,11 @@
 """Arguments shared by several commands."""
 
+import dataclasses
 import pathlib
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, dataclass_transform, Literal, TypeVar
 
+import docstring_parser
 import tyro
 
 from ._algorithms import ALGORITHMS
@@ -42,6 +44,33 @@ OptionalLog = Annotated[
 OptionalFolder = Annotated[
     pathlib.Path | None, tyro.conf.arg(metavar="FOLDER", help_behavior_hint="")
 ]
+
+
+_Command = TypeVar("_Command")
+
+
+@dataclass_transform()
+def command(cls: type[_Command]) -> type[_Command]:
+    """Makes the dataclass of a command.
+
+    The strings below its fields become the help of the options. tyro would keep their
+    line breaks; here a terminal wraps them.
+
+    **Arguments:**
+
+    - `cls`: the class.
+
+    **Returns:**
+
+    The same class, as a dataclass.
+    """
+    types = cls.__annotations__
+    for parameter in docstring_parser.parse_from_object(cls).params:
+        name = parameter.arg_name
+        text = " ".join((parameter.description or "").split())
+        if text and name in types:
+            types[name] = Annotated[types[name], tyro.conf.arg(help=text)]
+    return dataclasses.dataclass(cls)
 
 
 # The options that `--agent.discount 0.9` and `--env.gravity 3.7` are short for.

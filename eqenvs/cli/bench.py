@@ -4,7 +4,6 @@ import datetime
 import json
 import pathlib
 import statistics
-from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -13,7 +12,7 @@ from .._checks import check_count
 from .._files import write_safely
 from .._registry import make, registered, spec
 from . import _measure
-from ._arguments import Ids
+from ._arguments import command, Ids
 from ._measure import WAYS
 
 
@@ -28,7 +27,7 @@ and:
 """
 
 
-@dataclass
+@command
 class Bench:
     """Measure the speed of environments on this machine."""
 

@@ -4,13 +4,12 @@ import contextlib
 import inspect
 import os
 import pathlib
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import tyro
 
 from ._algorithms import ALGORITHMS, find
-from ._arguments import Assignments, OptionalFolder
+from ._arguments import Assignments, command, OptionalFolder
 from .train import parse
 
 
@@ -27,7 +26,7 @@ Names = Annotated[
 ]
 
 
-@dataclass
+@command
 class Bsuite:
     """Measure an algorithm with bsuite: 23 experiments, 468 agents, seven abilities.
 

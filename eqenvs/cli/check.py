@@ -3,7 +3,6 @@
 import importlib
 import os
 import sys
-from dataclasses import dataclass
 from typing import Annotated
 
 import tyro
@@ -11,14 +10,17 @@ import tyro
 from .._environment import AbstractEnvironment
 from .._registry import is_foreign, make
 from ..testing import CHECKS, EnvironmentCheckError, find_problems, Probe
+from ._arguments import command
 
 
-@dataclass
+@command
 class Check:
-    """Check that an environment keeps the contract. The exit status is 1 if it does
+    """Check that an environment keeps the contract. Exits with status 1 if it does
     not."""
 
-    environment: Annotated[str, tyro.conf.Positional]
+    environment: Annotated[
+        str, tyro.conf.Positional, tyro.conf.arg(metavar="ENVIRONMENT")
+    ]
     """What to check: an id such as CartPole-v1; module:Class, for a class that needs no
     arguments; or module:function, for a function that returns an environment."""
 

@@ -1,17 +1,17 @@
 """`eqenvs evaluate`"""
 
 import pathlib
-from dataclasses import dataclass
 from typing import Annotated
 
 import tyro
 
 from .._checks import as_key, check_count
 from ._algorithms import look_in_current_folder
+from ._arguments import command
 from ._report import report
 
 
-@dataclass
+@command
 class Evaluate:
     """Evaluate an agent that `eqenvs train` saved, or one that comes with eqenvs."""
 

@@ -2,15 +2,14 @@
 
 import inspect
 import re
-from dataclasses import dataclass
 
 from .._parametric import described_fields
 from .._registry import spec
 from ._algorithms import ALGORITHMS, find
-from ._arguments import Id
+from ._arguments import command, Id
 
 
-@dataclass
+@command
 class Info:
     """Describe an environment: observations, actions, rewards and parameters; or an
     algorithm and its hyperparameters."""

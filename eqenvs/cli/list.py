@@ -1,11 +1,10 @@
 """`eqenvs list`"""
 
-from dataclasses import dataclass
-
 from .._registry import registered, spec
+from ._arguments import command
 
 
-@dataclass
+@command
 class List:
     """List the environments."""
 

@@ -2,17 +2,16 @@
 
 import os
 import sys
-from dataclasses import dataclass
 from typing import Any
 
 from .._checks import as_key
 from .._parametric import described_fields, unknown_parameter
 from .._registry import EnvironmentSpec, is_foreign, registered, spec
-from ._arguments import Assignments, OptionalFolder, OptionalId
+from ._arguments import Assignments, command, OptionalFolder, OptionalId
 from .train import parse
 
 
-@dataclass
+@command
 class Play:
     """Play an environment by hand, on a page in your browser."""
 

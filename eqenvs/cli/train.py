@@ -7,7 +7,6 @@ import pathlib
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, TYPE_CHECKING
 
 import equinox as eqx
@@ -20,6 +19,7 @@ from ._algorithms import find, look_in_current_folder
 from ._arguments import (
     Algorithm,
     Assignments,
+    command,
     OptionalFloat,
     OptionalFolder,
     OptionalId,
@@ -33,35 +33,34 @@ if TYPE_CHECKING:
     from ..agents import Run
 
 
-@dataclass
+@command
 class Train:
     """Train an agent, and save it with its learning curve.
 
-    `--agent.NAME VALUE` sets a hyperparameter of the algorithm (`--agent.num-envs
-    128`), and `--env.NAME VALUE` a parameter of the environment (`--env.gravity 3.7`).
-    `eqenvs info pqn` and `eqenvs info CartPole-v1` list them.
+    Set any hyperparameter with `--agent.NAME VALUE`, and any parameter of the
+    environment with `--env.NAME VALUE`: `--agent.num-envs 128 --env.gravity 3.7`. To
+    list them, run `eqenvs info ppo` or `eqenvs info CartPole-v1`.
     """
 
     id: OptionalId = None
     """The environment, such as CartPole-v1."""
     resume: OptionalFolder = None
-    """Continue the run in this folder, which ended early, instead of starting a new
-    one."""
+    """Continue the run in this folder, which ended early."""
     algorithm: Algorithm = "ppo"
     agent: Assignments = ()
     """Hyperparameters of the algorithm, such as learning_rate=1e-3 num_envs=128. The
-    defaults are values known to work in this environment, if any, or the
+    defaults are values known to work in this environment, if there are any, or else the
     algorithm's."""
     parameters: Assignments = ()
     """Parameters of the environment, such as gravity=3.7 pole_mass=0.2."""
     num_steps: OptionalInt = None
     """Total number of steps in all environments. The default is a number known to be
-    enough for this environment, if any, or 1,000,000."""
+    enough for this environment, if there is one, or else 1,000,000."""
     seed: int = 0
     """Seed for the random numbers."""
     seeds: int = 1
-    """Number of runs, one after another, with the seeds from --seed on. Several go into
-    one folder, with a learning curve that shows their mean and their spread."""
+    """Number of runs, one after another, with consecutive seeds from --seed on. Several
+    runs share a folder, whose learning curve shows their mean and their spread."""
     learning_rate: OptionalFloat = None
     """The same as --agent.learning-rate."""
     discount: OptionalFloat = None

@@ -2,8 +2,8 @@
 
 The rules are those of Kirsch, "Batched pong environment" (2018,
 https://doi.org/10.5281/zenodo.1175920), in the file `vanilla_pong.py` of its code
-(https://github.com/BlackHC/batch_pong_poc). There, both paddles are the agent's; here,
-the right one may also follow the ball by itself.
+(https://github.com/BlackHC/batch_pong_poc). There, the agent moves both paddles; here,
+the right one can also follow the ball by itself.
 
 1. Each paddle moves up or down by `paddle_speed`, or stays. Its middle may leave the
    screen, by up to twice `paddle_half_height`.
@@ -53,9 +53,9 @@ class Pong(
     | --- | --- |
     | 0 | there is a paddle, in the first and in the last column |
     | 1 | the ball is |
-    | 2 | the ball was one step before |
+    | 2 | the ball was one step earlier |
 
-    What lies outside the screen is shown at its border.
+    Anything outside the screen is shown at its border.
 
     **Action:** `Discrete(3)`: 0 leaves the left paddle where it is, 1 moves it up, 2
     moves it down. With `right_player="agent"`, `MultiDiscrete((3, 3))`: the actions of

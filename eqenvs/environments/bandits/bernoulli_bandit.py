@@ -50,18 +50,18 @@ class BernoulliBandit(
     | index | meaning | range |
     | --- | --- | --- |
     | 0 | last reward, 0 at the start | 0 or 1 |
-    | 1, ..., `num_arms` | the last action, one-hot; at the start as if it had been 0 | 0 or 1 |
+    | 1, ..., `num_arms` | last action, one-hot; action 0 at the start | 0 or 1 |
     | `num_arms + 1` | time, from -1 at the start to 1 after `max_steps` steps; with `normalize_time=False` the number of steps | -1 to 1; 0 to `max_steps` |
 
     **Action:** `Discrete(num_arms)`: the arm to pull.
 
-    **Reward:** 1 with the probability of the arm that is pulled, otherwise 0.
+    **Reward:** 1 with the probability of the pulled arm, otherwise 0.
 
-    **Start:** with the kind `"dependent"` one of two arms, each with probability 1/2,
-    pays with probability `reward_probability` and the other one with 1 -
-    `reward_probability`; with `"dependent-uniform"` the first of two arms pays with a
-    probability drawn uniformly from 0 to 1 and the second one with 1 minus that; with
-    `"independent"` every arm has its own uniform probability.
+    **Start:** with `kind="dependent"`, one of the two arms, drawn uniformly, pays with
+    probability `reward_probability`, and the other with 1 - `reward_probability`. With
+    `"dependent-uniform"`, the first arm's probability is uniform from 0 to 1, and the
+    second's is 1 minus that. With `"independent"`, every arm has a uniform probability
+    of its own.
 
     **Episode end:** never terminates; truncated after `max_steps`.
 

@@ -1,12 +1,12 @@
-"""GaussianBandit: is a risky arm worth exploring before the time is over?
+"""GaussianBandit: is a risky arm worth exploring before time runs out?
 
 The two-armed bandit of Lange & Sprekeler, "Learning not to learn: nature versus nurture
 in silico" (AAAI 2022, https://arxiv.org/abs/2010.04466). The observation is that of
 the same author's https://github.com/RobertTLange/minimal-meta-rl (`bandits/`).
 
 1. One arm always pays 0.
-2. The other arm pays a normal number around its mean, and this mean is itself drawn
-   once for an episode, from a normal distribution around -1.
+2. The other arm's reward is normally distributed around a mean, which is itself drawn
+   once per episode from a normal distribution around -1.
 3. Whether it is worth trying the second arm at all depends on how much its mean varies
    between episodes (σ_p), how noisy a pull is (σ_l), and how long an episode lasts.
 """
@@ -45,13 +45,13 @@ class GaussianBandit(
     | index | meaning | range |
     | --- | --- | --- |
     | 0 | last reward, 0 at the start | unbounded |
-    | 1, 2 | the last action, one-hot; at the start as if it had been 0 | 0 or 1 |
+    | 1, 2 | last action, one-hot; action 0 at the start | 0 or 1 |
     | 3 | time, from -1 at the start to 1 after `max_steps` steps; with `normalize_time=False` the number of steps | -1 to 1; 0 to `max_steps` |
 
     **Action:** `Discrete(2)`: the arm to pull.
 
-    **Reward:** 0 for arm 0; for arm 1 a normal number with the mean of this episode and
-    the standard deviation `reward_scale`.
+    **Reward:** 0 for arm 0; for arm 1, normally distributed with the episode's mean and
+    standard deviation `reward_scale`.
 
     **Start:** the mean of arm 1 is normal, with mean `prior_mean` and standard
     deviation `prior_scale`.

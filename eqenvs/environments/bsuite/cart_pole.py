@@ -1,4 +1,5 @@
-"""CartPole as bsuite has it: balance a pole on a cart, with a third action to wait.
+"""CartPole as bsuite has it: balance a pole on a cart, with a third action that does
+nothing.
 
 The rules are those of `bsuite/environments/cartpole.py` in bsuite 0.3.6 (Osband et al.,
 "Behaviour suite for reinforcement learning", ICLR 2020;
@@ -6,8 +7,8 @@ https://github.com/google-deepmind/bsuite), after Barto, Sutton & Anderson (1983
 
 1. The action pushes the cart to the left, not at all, or to the right.
 2. One step of Euler's method moves the cart and the pole.
-3. The reward is 1 while the pole is high enough and the cart near enough to the middle.
-   Otherwise it is 0, and the episode terminates.
+3. The reward is 1 while the pole is high enough and the cart is near enough to the
+   middle. Otherwise it is 0, and the episode terminates.
 4. The episode also terminates when more than `max_time` has passed.
 
 bsuite adds up the time in floating point, step by step. Here it is the number of steps

@@ -7,8 +7,8 @@ https://github.com/google-deepmind/bsuite).
 1. The action pushes the cart to the left, not at all, or to the right. A push costs a
    little.
 2. One step of Euler's method moves the cart and the pole.
-3. The reward is 1 while the pole is high enough, slow enough, and the cart near enough
-   to the middle.
+3. The reward is 1 while the pole is high enough and slow enough, and the cart is near
+   enough to the middle.
 4. The episode terminates when the cart leaves the track or more than `max_time` has
    passed.
 
@@ -32,7 +32,7 @@ CartPoleSwingUpState = BsuiteCartPoleState
 
 
 class CartPoleSwingUp(AbstractBsuiteCartPole[Float[Array, " 8"]]):
-    """Swing a pole up and balance it, when every push costs something.
+    """Swing a pole up and balance it, where every push has a cost.
 
     **Observation:** eight numbers.
 
@@ -45,14 +45,14 @@ class CartPoleSwingUp(AbstractBsuiteCartPole[Float[Array, " 8"]]):
     | 4 | angular velocity of the pole, in rad/s | unbounded |
     | 5 | time / `max_time` | at least 0 |
     | 6 | 1 if the cart is less than `x_reward_threshold` from the middle, else -1 | -1, 1 |
-    | 7 | 1 if the pole turns slower than `theta_dot_threshold`, else -1 | -1, 1 |
+    | 7 | 1 if the pole turns more slowly than `theta_dot_threshold`, else -1 | -1, 1 |
 
     **Action:** `Discrete(3)`: 0 pushes the cart to the left, 1 does not push it, 2
     pushes it to the right.
 
-    **Reward:** minus `move_cost` for a push. In addition 1 if the cosine of the angle is
-    above `height_threshold`, the pole turns slower than `theta_dot_threshold`, and the
-    cart is less than `x_reward_threshold` from the middle.
+    **Reward:** minus `move_cost` for a push. In addition 1 if the cosine of the angle
+    is above `height_threshold`, the pole turns more slowly than `theta_dot_threshold`,
+    and the cart is less than `x_reward_threshold` from the middle.
 
     **Start:** the first four numbers of the state are uniform in ± `initial_bound`, the
     angle around π: the pole hangs down.

@@ -6,7 +6,8 @@ https://github.com/google-deepmind/bsuite).
 
 1. The ball starts in the top row, in a random column, and the paddle in the middle of
    the bottom row.
-2. The action moves the paddle one column to the left or to the right, or leaves it.
+2. The action moves the paddle one column to the left or to the right, or leaves it in
+   place.
 3. The ball falls by one row.
 4. The episode terminates when the ball reaches the bottom row, with a reward of 1 if
    it lands on the paddle and of -1 if it does not.
@@ -45,7 +46,7 @@ class Catch(
     2 moves it to the right; it stops at the edges.
 
     **Reward:** 1 if the ball lands on the paddle, -1 if it lands beside it, 0 at all
-    steps before.
+    earlier steps.
 
     **Start:** the ball is in the top row, in a column drawn uniformly; the paddle is in
     column `columns // 2` of the bottom row.

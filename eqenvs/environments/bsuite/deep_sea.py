@@ -69,7 +69,7 @@ class DeepSea(
     """Find the one sequence of actions that leads to the treasure.
 
     **Observation:** an array of shape `(size, size)` with 1 where the diver is and 0
-    elsewhere; all 0 when the episode is over.
+    elsewhere; all zeros once the episode is over.
 
     **Action:** `Discrete(2)`: in the cell `(row, column)` the action
     `action_mapping[row, column]` moves right, the other one left.

@@ -1,4 +1,5 @@
-"""DiscountingChain: choose once; a later reward may be a little larger.
+"""DiscountingChain: choose one of five delayed rewards, one of which is a little
+larger.
 
 The rules are those of `bsuite/environments/discounting_chain.py` in bsuite 0.3.6
 (Osband et al., "Behaviour suite for reinforcement learning", ICLR 2020;
@@ -44,7 +45,7 @@ class DiscountingChain(
 
     | index | meaning | range |
     | --- | --- | --- |
-    | 0 | the first action, -1 before it | -1 to the number of chains less 1 |
+    | 0 | the first action, -1 before it | -1 to the number of chains minus 1 |
     | 1 | time / `episode_length` | 0 to 1 |
 
     **Action:** `Discrete(chains)`, 5 of them by default: the chain to choose. Only the

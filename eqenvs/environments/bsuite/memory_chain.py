@@ -1,4 +1,4 @@
-"""MemoryChain: see some bits, wait, and then say what one of them was.
+"""MemoryChain: see a few bits, wait, and then recall one of them.
 
 The rules are those of `bsuite/environments/memory_chain.py` in bsuite 0.3.6 (Osband et
 al., "Behaviour suite for reinforcement learning", ICLR 2020;
@@ -51,8 +51,8 @@ class MemoryChain(
 
     **Action:** `Discrete(2)`: the answer. Only the last one counts.
 
-    **Reward:** at the last step 1 if the action is the bit asked for and -1 if it is
-    not; 0 at all steps before.
+    **Reward:** at the last step, 1 if the action is the bit asked for and -1 if it is
+    not; 0 at all earlier steps.
 
     **Start:** fair bits, and an index drawn uniformly.
 

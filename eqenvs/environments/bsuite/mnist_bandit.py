@@ -1,4 +1,4 @@
-"""MNISTBandit: name the digit in a picture, and learn only whether it was right.
+"""MNISTBandit: name the digit in an image, and learn only whether the guess was right.
 
 The rules are those of `bsuite/environments/mnist.py` in bsuite 0.3.6 (Osband et al.,
 "Behaviour suite for reinforcement learning", ICLR 2020;

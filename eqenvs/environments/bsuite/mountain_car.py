@@ -1,4 +1,5 @@
-"""MountainCar as bsuite has it: the time is observed, and ends the episode.
+"""MountainCar as bsuite has it: drive an underpowered car out of a valley before time
+runs out.
 
 The rules are those of `bsuite/environments/mountain_car.py` in bsuite 0.3.6 (Osband et
 al., "Behaviour suite for reinforcement learning", ICLR 2020;
@@ -26,7 +27,7 @@ from ..classic_control import MountainCar, MountainCarState
 class BsuiteMountainCar(
     AbstractEnvironment[MountainCarState, Int32[Array, ""], Float[Array, " 3"]]
 ):
-    """Drive a weak car up a mountain before the time is over.
+    """Drive an underpowered car up a mountain before time runs out.
 
     **Observation:** three numbers.
 

@@ -1,4 +1,4 @@
-"""SimpleBandit: pull one arm of several, each of which always pays the same.
+"""SimpleBandit: pull one of several arms, each of which always pays the same amount.
 
 The rules are those of `bsuite/environments/bandit.py` in bsuite 0.3.6 (Osband et al.,
 "Behaviour suite for reinforcement learning", ICLR 2020;

@@ -1,4 +1,5 @@
-"""UmbrellaChain: take an umbrella or not; learn only at the end whether it was right.
+"""UmbrellaChain: take an umbrella or leave it; learn only at the end whether that was
+right.
 
 The rules are those of `bsuite/environments/umbrella_chain.py` in bsuite 0.3.6 (Osband
 et al., "Behaviour suite for reinforcement learning", ICLR 2020;
@@ -6,8 +7,8 @@ https://github.com/google-deepmind/bsuite).
 
 1. An episode draws whether it will rain, and shows this.
 2. The first action takes the umbrella or leaves it. No other action matters.
-3. The last step pays 1 if the umbrella was there just when it was needed, else -1. All
-   steps before pay 1 or -1 at random.
+3. The last step pays 1 if the umbrella was taken when needed, or left when not, and -1
+   otherwise. All earlier steps pay 1 or -1 at random.
 4. Distractors, meaningless fair bits, are drawn at every step.
 """
 
@@ -54,8 +55,8 @@ class UmbrellaChain(
     **Action:** `Discrete(2)`: 1 takes the umbrella, 0 leaves it. Only the first one
     counts.
 
-    **Reward:** at the last step 1 if the umbrella is there just when it is needed,
-    else -1. At all steps before, -1 or 1 at random, with equal probability.
+    **Reward:** at the last step, 1 if the umbrella is there exactly when it is needed,
+    else -1. At all earlier steps, -1 or 1 with equal probability.
 
     **Start:** fair bits; whether the umbrella is there at the start has no effect.
 

@@ -1,4 +1,5 @@
-"""ContinuousMountainCar: the underpowered car in a valley, with a throttle.
+"""ContinuousMountainCar: an underpowered car with a throttle must climb out of a
+valley.
 
 The task is from Andrew Moore's thesis, "Efficient memory-based learning for robot
 control" (University of Cambridge, 1990), as in Gymnasium's `MountainCarContinuous-v0`
@@ -9,8 +10,8 @@ control" (University of Cambridge, 1990), as in Gymnasium's `MountainCarContinuo
 2. The speed is limited.
 3. The car moves, and stops dead at the wall on the left.
 4. The episode terminates when the car passes the goal fast enough.
-5. Reaching the goal pays 100. Every action has a cost, which also counts the part
-   beyond the limit.
+5. Reaching the goal pays 100. Every action has a cost, which includes the part beyond
+   the limit.
 
 Rules 2 to 4 are in `_mountain_car.py`.
 """

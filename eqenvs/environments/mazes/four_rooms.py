@@ -8,7 +8,7 @@ rules are those of its implementation https://github.com/howardh/gym-fourrooms.
    the three other directions, each as likely as the others.
 2. The agent moves there unless there is a wall; then it stays where it is.
 3. If it is at the goal now, it is rewarded and the episode terminates.
-4. With a `goal_duration`, the goal moves to another cell every so many steps.
+4. With `goal_duration`, the goal moves to another cell every `goal_duration` steps.
 """
 
 from typing import Literal
@@ -78,8 +78,8 @@ class FourRooms(
 
     **Reward:** 1 for reaching the goal, and 0 for every other step.
 
-    **Start:** the agent is at `start` and the goal at `goal`. One that is None is
-    uniform over the open cells, apart from the cell that the other is in.
+    **Start:** the agent is at `start` and the goal at `goal`. Either may be None: it is
+    then uniform over the open cells other than the cell of the other one.
 
     **Episode end:** terminates at the goal; truncated after `max_steps`.
 

@@ -4,8 +4,8 @@ The rules are those of Gymnasium's `FrozenLake-v1`
 (https://gymnasium.farama.org/environments/toy_text/frozen_lake/).
 
 1. The agent walks on a grid of tiles; at the edge of the map it stays where it is.
-2. On slippery ice it moves as it intends to with probability `success_rate`, and
-   otherwise to one of the two sides, each as likely as the other.
+2. On slippery ice it moves in the intended direction with probability `success_rate`,
+   and otherwise to either side with equal probability.
 3. A hole or a goal ends the episode. Both are absorbing.
 """
 
@@ -66,7 +66,7 @@ class FrozenLake(
     **Reward:** `reward_schedule[0]` for reaching a goal, `reward_schedule[1]` for
     falling into a hole, `reward_schedule[2]` for any other step; by default 1, 0 and 0.
 
-    **Start:** the tile `S` of the map; one of them at random where it has several.
+    **Start:** the tile `S` of the map; if there are several, one of them at random.
 
     **Episode end:** terminates in a hole or at a goal; truncated after `max_steps`.
 

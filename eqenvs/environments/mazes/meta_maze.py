@@ -1,4 +1,4 @@
-"""MetaMaze: find the hidden goal of a maze again and again.
+"""MetaMaze: find the hidden goal of a maze, over and over.
 
 The rules are those of Miconi, Rawal, Clune & Stanley, "Backpropamine: training
 self-modifying neural networks with differentiable neuromodulated plasticity" (ICLR
@@ -10,8 +10,8 @@ self-modifying neural networks with differentiable neuromodulated plasticity" (I
    episode, and is not observed.
 2. A move into a wall or a pillar leaves the agent where it is, and costs
    `wall_penalty`.
-3. A move onto the goal is worth `goal_reward`, and puts the agent into another free
-   cell, drawn at random.
+3. A move onto the goal pays `goal_reward`, and takes the agent to another free cell,
+   drawn at random.
 """
 
 import jax.numpy as jnp
@@ -55,8 +55,8 @@ class MetaMaze(
     | index | meaning | range |
     | --- | --- | --- |
     | the first `receptive_field**2` | the cells around the agent, row by row: 1 for a wall, 0 for a free cell | 0, 1 |
-    | the next 4 | one-hot vector of the action before; of action 0 at the start | 0, 1 |
-    | the next | reward of the step before; 0 at the start | |
+    | the next 4 | previous action, one-hot; action 0 at the start | 0, 1 |
+    | the next | previous reward; 0 at the start | |
     | the last | time since the start, as a fraction of `max_steps`; without `normalize_time`, the number of steps | 0 to 1 |
 
     **Action:** `Discrete(4)`: 0 goes up, 1 down, 2 left, 3 right.

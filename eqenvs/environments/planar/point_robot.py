@@ -51,8 +51,8 @@ class PointRobot(
     | index | meaning | range |
     | --- | --- | --- |
     | 0, 1 | x and y of the robot | unbounded |
-    | 2 | reward of the step before; 0 at the start | at most 1 |
-    | 3, 4 | move of the step before; 0 at the start | ± `max_force` |
+    | 2 | previous reward; 0 at the start | at most 1 |
+    | 3, 4 | previous move; 0 at the start | ± `max_force` |
     | 5 | time since the start; with `normalize_time` it grows from -1 to 1 at `max_steps`, otherwise it is the number of steps | |
 
     **Action:** two numbers in ± `max_force`, the move in x and in y.

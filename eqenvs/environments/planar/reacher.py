@@ -6,8 +6,8 @@ portability" (2021), in its `ivy_gym` (https://github.com/unifyai/gym).
 1. The action gives every joint an angular acceleration.
 2. One step of the semi-implicit Euler method turns the joints: first their velocities
    change, then their angles, with the new velocities.
-3. Every segment of the arm is 1 m long, and its angle is counted from the x axis, not
-   from the segment before it. The reward is high when the arm's end is at the goal.
+3. Every segment of the arm is 1 m long, and its angle is measured from the x axis, not
+   from the previous segment. The reward is high when the arm's end is at the goal.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Blackjack: take cards, but not beyond 21, and beat the dealer.
+"""Blackjack: draw cards without going over 21, and beat the dealer.
 
 The rules are those of Example 5.1 of Sutton & Barto, "Reinforcement Learning: An
 Introduction" (2018), as in Gymnasium's `Blackjack-v1`
@@ -7,15 +7,15 @@ Introduction" (2018), as in Gymnasium's `Blackjack-v1`
 1. Cards are drawn from an infinite deck. An ace counts 1 and a face card 10. One ace of
    a hand counts 11 if the hand stays within 21 (the ace is usable).
 2. Player and dealer get two cards each; one of the dealer's is shown.
-3. The action takes another card or stops. A player beyond 21 loses.
+3. The action is to take another card or to stop. A player who goes over 21 loses.
 4. When the player stops, the dealer takes cards up to a total of 17 or more. A dealer
-   beyond 21 loses; otherwise the higher total wins.
+   who goes over 21 loses; otherwise the higher total wins.
 5. An ace and a ten as the first two cards are a natural. With `sab`, a natural wins
    unless the dealer has one too. Without it, and with `natural`, winning with a natural
    pays 1.5.
 
-At most ten cards make any dealer's total reach 17; the longest hand is ace, ace, ace,
-ace, ace, ace, six and five aces more.
+A dealer takes at most ten more cards: the longest hand is six aces, a six and five more
+aces.
 """
 
 import math
@@ -79,7 +79,7 @@ class Blackjack(
 
     **Start:** two cards each, from an infinite deck.
 
-    **Episode end:** terminates when the player stops or goes beyond 21; truncated after
+    **Episode end:** terminates when the player stops or goes over 21; truncated after
     `max_steps`.
 
     **Source:** Sutton & Barto (2018), as in Gymnasium's `Blackjack-v1`.

@@ -6,10 +6,10 @@ The task is Example 6.6 of Sutton & Barto, "Reinforcement Learning: An Introduct
 
 1. The agent walks on a grid of 4 x 12 cells, from the bottom left to the bottom right;
    at the edge of the grid it stays where it is.
-2. On slippery ground it goes as it intends to, or to one of the two sides, each with
+2. On slippery ground it moves in the intended direction or to either side, each with
    probability 1/3.
 3. The cells between start and goal are the cliff. Stepping into it costs 100, and puts
-   the agent back to the start. Every other step costs 1.
+   the agent back at the start. Every other step costs 1.
 4. The episode terminates at the goal.
 """
 

@@ -6,14 +6,14 @@ Gymnasium's `Taxi-v4` (https://gymnasium.farama.org/environments/toy_text/taxi/)
 
 1. The taxi drives in a grid of five by five cells, and stays where it is if there is a
    wall. The passenger waits at one of four stands, and wants to go to another.
-2. In the rain, a drive that is possible goes to one of its two sides with probability
-   `1 - rainy_probability`, each as likely as the other; if there is a wall, the taxi
+2. In the rain, a possible move veers to the left or to the right, each with
+   probability `(1 - rainy_probability) / 2`; if there is a wall on that side, the taxi
    stays where it is.
-3. The passenger can be picked up where they are, and dropped at any stand. Trying it
-   anywhere else costs 10. Dropping them at their destination pays 20, and terminates
-   the episode.
+3. The passenger can be picked up where they are, and dropped off at any stand. Trying
+   either elsewhere costs 10. Dropping them off at their destination pays 20, and
+   terminates the episode.
 4. A fickle passenger, decided at the start with probability `fickle_probability`,
-   chooses another destination when the taxi moves for the first time with them aboard.
+   changes their destination when the taxi first moves with them aboard.
 """
 
 from typing import NamedTuple
@@ -95,15 +95,15 @@ class Taxi(AbstractEnvironment[TaxiState, Int32[Array, ""], Int32[Array, ""]]):
     bottom left) and 3 (blue, bottom right); a passenger of 4 is aboard.
 
     **Action:** `Discrete(6)`: 0 drives south, 1 north, 2 east, 3 west, 4 picks the
-    passenger up, 5 drops them.
+    passenger up, 5 drops them off.
 
-    **Reward:** 20 for dropping the passenger at their destination, -10 for picking up
-    or dropping where that is not possible, and -1 for every other step.
+    **Reward:** 20 for dropping the passenger off at their destination, -10 for picking
+    up or dropping off where that is not possible, and -1 for every other step.
 
     **Start:** uniform over the 300 states in which the passenger is at one stand and
     wants to go to another.
 
-    **Episode end:** terminates when the passenger is dropped at their destination;
+    **Episode end:** terminates when the passenger is dropped off at their destination;
     truncated after `max_steps`.
 
     The transition's `info["prob"]` is the probability of the drive that was made, and
