@@ -572,7 +572,9 @@ def shown(space: Any) -> str:
 def allowed(parameter: Any) -> str:
     """The values that are allowed, in short."""
     text = parameter.allowed
-    text = re.sub(r"^(None or )?(a|an) (real number|integer)(, |$)", r"\1\3\4", text)
+    text = re.sub(
+        r"^(None or )?an? (?:Python )?(real number|integer)(, |$)", r"\1\2\3", text
+    )
     text = re.sub(r"^(None or )?real number(, )", r"\1", text)
     text = text.replace("real number", "any number")
     for words, sign in (

@@ -98,7 +98,7 @@ def comparison() -> str:
         "| --- | --- | ---: | ---: | ---: |",
     ]
     for name, times in rows.items():
-        range_ = f"{number(min(times))} to {number(max(times))}"
+        range_ = f"{number(min(times))}–{number(max(times))}"
         lines.append(
             f"| {name} | {loops[name]} | {len(times)} | **{number(mean(times))}** "
             f"| {range_ if len(times) > 1 else ''} |"
