@@ -21,9 +21,9 @@ for folder in (ROOT, ROOT / "docs" / "_hooks"):
 def table(fields: dict[str, Any]) -> str:
     """Described fields as a table."""
     # It is written for the environments' pages too.
-    from environments import allowed
+    from environments import allowed, MEANING
 
-    rows = ["| name | default | range | meaning |", "| --- | --- | --- | --- |"]
+    rows = [f"| name | default | range | {MEANING} |", "| --- | --- | --- | --- |"]
     for name, field in fields.items():
         parameter = field.parameter
         default = f"`{field.default_text}`" if field.default_text else "required"

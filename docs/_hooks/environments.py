@@ -42,6 +42,8 @@ from eqenvs.rendering.viewer._viewer import font_data, read_asset  # noqa: E402
 PICTURES = ROOT / "docs" / "pictures"
 # Steps of random play before the picture is taken, so that something has happened.
 NUM_STEPS = 150
+# The heading of a column of sentences, which `site.css` keeps wide enough.
+MEANING = '<span class="meaning">meaning</span>'
 STEPS = {"classic control": 12, "MinAtar": 25, "arcade": 12, "mazes": 6}
 
 
@@ -371,7 +373,7 @@ class Page:
         fields = described_fields(self.cls)
         if not fields:
             return ""
-        rows = ["| parameter | default | unit | range | meaning |"]
+        rows = [f"| parameter | default | unit | range | {MEANING} |"]
         rows.append("| --- | --- | --- | --- | --- |")
         for name, field in fields.items():
             parameter = field.parameter
@@ -725,7 +727,8 @@ def plain(text: str) -> str:
 
 def breakable(id: str) -> str:
     """An id that a narrow card breaks between words."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=-)", "<wbr>", id)
+    name, hyphen, rest = id.partition("-")
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "<wbr>", name) + hyphen + "<wbr>" + rest
 
 
 @ft.cache
