@@ -14,6 +14,7 @@ import json
 import pathlib
 import re
 import sys
+import types
 from typing import Any
 
 import equinox as eqx
@@ -548,6 +549,9 @@ def square(scene: Any) -> Any:
 
 
 def annotation(type_: Any) -> str:
+    if isinstance(type_, types.GenericAlias):
+        entries = ("..." if x is ... else annotation(x) for x in type_.__args__)
+        return f"{type_.__origin__.__name__}[{', '.join(entries)}]"
     text = type_ if isinstance(type_, str) else getattr(type_, "__name__", str(type_))
     text = re.sub(r"\bjax\w*(\.\w+)*\.Array\b", "Array", text).replace("'", '"')
     return text.replace("|", "\\|")
