@@ -23,7 +23,8 @@ class EnvironmentSpec:
     - `solved_return`: the mean return of an episode that counts as solved; `None` if
         there is no such number.
     - `training`: a dictionary from names of algorithms, such as `"ppo"`, to settings
-        known to work; `"num_steps"` is the number of steps to train for.
+        known to work; `"num_steps"` is the number of steps to train for, and
+        `"parameters"` has those of the environment that differ in training.
     - `frames_per_second`: the number of steps per second in videos and when played by
         hand.
     """

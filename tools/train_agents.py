@@ -1,8 +1,9 @@
 """Trains the agents that come with the library, as their facts say.
 
 Each environment's first entry under `training` (see its `register`) names the algorithm
-and its hyperparameters. Several seeds are trained; the agent that does best in a few
-hundred episodes is kept, and evaluated in a thousand others.
+and its hyperparameters, and perhaps parameters of the environment to train in; agents
+are always evaluated with its own. Several seeds are trained; the agent that does best
+in a few hundred episodes is kept, and evaluated in a thousand others.
 
     python -m tools.train_agents CartPole-v1 Acrobot-v1
 
@@ -27,6 +28,8 @@ from eqenvs.agents import resume, Run
 from eqenvs.agents._pretrained import FOLDER, save_pretrained
 from eqenvs.cli._algorithms import find
 from eqenvs.cli._report import summary
+
+from .best_returns import best_possible
 
 
 MANY_WEIGHTS = 40_000
@@ -55,36 +58,44 @@ class TrainAgents:
         settings = dict(settings)
         num_steps = settings.pop("num_steps")
         target_return = settings.pop("target_return", None)
+        parameters = settings.pop("parameters", {})
         env, algorithm = eqenvs.make(id), find(name)(**settings)
-        agents, means, seconds = [], [], []
+        training_env = eqenvs.make(id, **parameters)
+        agents, means, steps = [], [], []
         for seed in range(self.seeds):
             start = time.perf_counter()
             folder = None if self.runs is None else self.runs / f"{id}-seed{seed}"
             if folder is not None and folder.exists():
-                agent, _, _ = resume(folder, checkpoint_seconds=30)
+                agent, metrics, _ = resume(folder, checkpoint_seconds=30)
             else:
-                agent, _, _ = algorithm.train(
-                    env,
+                agent, metrics, _ = algorithm.train(
+                    training_env,
                     seed,
                     num_steps,
                     target_return=target_return,
                     folder=folder,
                     checkpoint_seconds=30,
                 )
-            seconds.append(time.perf_counter() - start)
+            seconds = time.perf_counter() - start
+            steps.append(int(metrics["steps"][-1]))
             agent = rounded(agent)
             agents.append(agent)
             means.append(summary(evaluate(env, agent, 1_000 + seed, 200))["mean"])
             print(
-                f"{id}, seed {seed}: {means[-1]:.4g} in {seconds[-1]:.0f} s", flush=True
+                f"{id}, seed {seed}: {means[-1]:.4g} after {steps[-1]:,} steps, in "
+                f"{seconds:.0f} s",
+                flush=True,
             )
         best = int(np.argmax(means))
         found = summary(evaluate(env, agents[best], 10_000, 1_000))
+        best_return = best_possible(env)
         facts = {
             "command": f"eqenvs train {id} --algorithm {name} --seed {best}",
             "num_steps": num_steps,
+            "steps_of_seeds": steps,
             "means_of_seeds": means,
             "random_policy": summary(evaluate(env, None, 10_000, 1_000))["mean"],
+            **({} if best_return is None else {"best_possible": best_return}),
             "evaluation": found,
             "versions": {"eqenvs": eqenvs.__version__, "jax": jax.__version__},
         }

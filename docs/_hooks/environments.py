@@ -343,6 +343,10 @@ class Page:
                 rows.append(("Trained by", f"`{record['command']}`; {how}"))
             random = f"mean return {record['random_policy']:.4g}"
             rows.append(("Random policy", random))
+            if "best_possible" in record:
+                best = record["best_possible"]
+                how = f"mean return {best['mean']:.4g}: {best['how']}"
+                rows.append(("Best possible", how))
         else:
             plays = f"none yet; {self.player} plays on this page"
             rows.append(("Trained agent", plays if self.viewer else "none yet"))
@@ -456,8 +460,13 @@ class Page:
             settings = ", ".join(
                 f"`{name}={value:,}`" if isinstance(value, int) else f"`{name}={value}`"
                 for name, value in known.items()
-            ).replace("`num_steps=", "`num_steps=")
+                if name != "parameters"
+            )
             text += f"\n\nSettings of PPO that `eqenvs train` uses here: {settings}."
+            changed = known.get("parameters")
+            if changed:
+                given = ", ".join(f"`{name}={x!r}`" for name, x in changed.items())
+                text += f" It trains with {given} in the environment."
         return f"## Training\n\n{text}"
 
     def _source(self) -> str:

@@ -52,7 +52,8 @@ class Train:
     defaults are values known to work in this environment, if there are any, or else the
     algorithm's."""
     parameters: Assignments = ()
-    """Parameters of the environment, such as gravity=3.7 pole_mass=0.2."""
+    """Parameters of the environment, such as gravity=3.7 pole_mass=0.2. Where others
+    than its own make training succeed, those are the defaults."""
     num_steps: OptionalInt = None
     """Total number of steps in all environments. The default is a number known to be
     enough for this environment, if there is one, or else 1,000,000."""
@@ -156,10 +157,11 @@ class Train:
                 file=sys.stderr,
             )
             sys.exit(2)
-        env = make(self.id, **parse(self.parameters))
         algorithm_class = find(self.algorithm)
         settings: dict[str, Any] = {"num_steps": 1_000_000}
         settings |= spec(self.id).training.get(self.algorithm, {})
+        parameters = settings.pop("parameters", {}) | parse(self.parameters)
+        env = make(self.id, **parameters)
         settings |= parse(self.agent)
         for name in ("num_steps", *_SHORT):
             if getattr(self, name) is not None:

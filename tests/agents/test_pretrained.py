@@ -8,9 +8,10 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+import scipy.stats
 
 import eqenvs
-from eqenvs import CartPole, ContinuousMountainCar
+from eqenvs import CartPole, ContinuousMountainCar, GaussianBandit, MetaMaze
 from eqenvs.agents import (
     EvolutionStrategy,
     load,
@@ -22,6 +23,7 @@ from eqenvs.agents import (
 from eqenvs.agents._pretrained import load_pretrained, save_pretrained
 from eqenvs.cli._report import summary
 from tools import train_agents
+from tools.best_returns import best_possible
 
 
 def test_what_is_saved_is_read(tmp_path, monkeypatch):
@@ -144,6 +146,30 @@ def test_many_weights_are_stored_in_half_precision(tmp_path, monkeypatch):
         assert {x.dtype for x in file.values()} == {np.dtype(np.float16)}
 
 
+def test_the_best_return_of_a_bandit_without_noise():
+    """One pull tells what all others pay."""
+    prior = scipy.stats.norm(-1, 1)
+    mean_if_good = prior.expect(lambda x: x, lb=0)
+    found = best_possible(GaussianBandit(reward_scale=1e-3))
+    assert found is not None
+    np.testing.assert_allclose(found["mean"], -1 + 99 * mean_if_good, atol=2e-3)
+
+
+@pytest.mark.parametrize(
+    ("max_steps", "expected"),
+    [
+        (1, 10 / 8),  # The goal is one of eight cells.
+        # Found in the first step, the goal has three neighbors among the other eight
+        # cells, and a second visit pays with probability 3/8.
+        (2, (10 + 10 * 3 / 8 + 10) / 8),
+    ],
+)
+def test_the_best_return_of_a_small_maze(max_steps, expected):
+    found = best_possible(MetaMaze(size=3, max_steps=max_steps))
+    assert found is not None
+    np.testing.assert_allclose(found["mean"], expected)
+
+
 def test_an_id_without_an_agent():
     with pytest.raises(FileNotFoundError, match="no agent for CartPole-v0 comes with"):
         load("CartPole-v0")
@@ -164,7 +190,11 @@ def test_each_fits_its_environment(id):
     run = load_pretrained(id)
     policy = getattr(run.agent, "greedy", run.agent)
     jax.eval_shape(lambda key: eqenvs.evaluate(run.env, policy, key, 2), jr.key(0))
-    assert run.record["evaluation"]["num_episodes"] == 1_000
+    stated = run.record["evaluation"]
+    assert stated["num_episodes"] == 1_000
+    if "best_possible" in run.record:
+        best = run.record["best_possible"]["mean"]
+        assert stated["mean"] <= best + 4 * stated["standard_error"]
 
 
 @pytest.mark.trained

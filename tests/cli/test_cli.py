@@ -324,6 +324,18 @@ eqenvs.cli._report.evaluate = fail
     assert "evaluation" not in json.loads((folder / "run.json").read_text())
 
 
+def test_training_uses_parameters_known_to_work(tmp_path):
+    status, _, errors = run(
+        "train", "CartPoleSwingUp-bsuite", "--num-steps", 64, "--agent.num-envs", 8,
+        "--agent.rollout-steps", 8, "--num-episodes", 1, "--env.gravity", 9.0,
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert status == 0, errors
+    folder = tmp_path / "runs" / "CartPoleSwingUp-bsuite-seed0"
+    environment = json.loads((folder / "run.json").read_text())["environment"]
+    assert environment["initial_bound"] == 3.0 and environment["gravity"] == 9.0
+
+
 def test_an_interrupted_training_leaves_no_folder(tmp_path):
     prepare = """
 def interrupt(*_, **__):

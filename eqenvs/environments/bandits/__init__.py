@@ -28,4 +28,21 @@ register(
         },
     },
 )
-register("GaussianBandit-misc", GaussianBandit, family="bandits", frames_per_second=4.0)
+register(
+    "GaussianBandit-misc",
+    GaussianBandit,
+    family="bandits",
+    frames_per_second=4.0,
+    training={
+        "ppo": {
+            "num_steps": 3_000_000,
+            "memory": "gru",
+            "hidden_width": 32,
+            "hidden_depth": 1,
+            "num_envs": 256,
+            "rollout_steps": 100,
+            "discount": 0.98,
+            "entropy_coefficient": 0.0,
+        },
+    },
+)
