@@ -1,3 +1,4 @@
+import importlib.metadata
 import math
 import os
 import pathlib
@@ -11,14 +12,18 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # Tests run each of many programs only a few times, so the compiler optimizes little:
 # that takes a third of the time. `make test-optimized` runs the tests of exactness
 # without these flags. AVX has no fused multiply-add: without it, a lane of a batch
-# still gives the bits that it gives alone. The last flag is for machines with few
-# cores, where the threads that share a matrix product may wait forever.
-os.environ.setdefault(
-    "XLA_FLAGS",
-    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false "
-    "--xla_cpu_parallel_codegen_split_count=1 --xla_cpu_max_isa=AVX "
+# still gives the bits that it gives alone. Without Eigen's threads, those that share a
+# matrix product on a machine with few cores cannot wait for each other forever.
+_flags = [
+    "--xla_backend_optimization_level=0",
+    "--xla_cpu_parallel_codegen_split_count=1",
+    "--xla_cpu_max_isa=AVX",
     "--xla_cpu_multi_thread_eigen=false",
-)
+]
+_version = importlib.metadata.version("jaxlib").split(".")
+if [int(x) for x in _version[:2]] < [0, 11]:  # later versions do not know it
+    _flags.append("--xla_cpu_use_fusion_emitters=false")
+os.environ.setdefault("XLA_FLAGS", " ".join(_flags))
 
 import jax  # noqa: E402
 import jax.experimental  # noqa: E402

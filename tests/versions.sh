@@ -26,12 +26,6 @@ run() { # NAME PYTHON, and arguments of pip
     return 1
   "$folder/bin/python" -m pip list 2> /dev/null |
     grep -iE '^(jax|jaxlib|equinox|jaxtyping|numpy|optax) '
-  # The oldest compiler does not know all flags that the tests set otherwise.
-  if [ "$name" = oldest ]; then
-    export XLA_FLAGS=--xla_cpu_multi_thread_eigen=false
-  else
-    unset XLA_FLAGS
-  fi
   JAX_COMPILATION_CACHE_DIR=${JAX_COMPILATION_CACHE_DIR:-$folder/jax_cache} \
     "$folder/bin/python" -m pytest -n 2 --dist loadgroup -m quick -p no:cacheprovider
 }
