@@ -1,5 +1,6 @@
 """Environments in Gymnasium: its own checks, its own vectors, its own modes."""
 
+import re
 import warnings
 
 import equinox as eqx
@@ -284,3 +285,17 @@ def test_a_vector_plays_like_a_rollout():
     expected = rollout(CartPole(), None, 1, num_envs=400, num_steps=120, store=False)
     assert len(lengths) > 195
     assert stats.ttest_ind(lengths, expected.episode_length).pvalue > 1e-4
+
+
+@pytest.mark.skipif(jax.default_backend() != "cpu", reason="is about XLA on a CPU")
+def test_few_loops_of_a_step_could_run_at_once():
+    # With more than nine, XLA wakes up another thread, and a step takes twice as long.
+    env = to_gymnasium_vector(CartPole(), 1000)
+    env.reset(seed=0)
+    program, action = env._program, np.zeros(1000, np.int32)
+    lowered = program._compiled.step.lower(program._loop, program._arrays, action)
+    entry = lowered.compile().as_text().split("ENTRY ")[1]
+    given = set(re.findall(r"%(\S+) = .*? (?:parameter|constant)\(", entry))
+    loops = re.findall(r" (?:fusion|copy|call|conditional|while)\((.*?)\)", entry)
+    assert len(loops) > 9
+    assert sum(given.issuperset(re.findall(r"%([^\s,]+)", x)) for x in loops) <= 9
