@@ -339,7 +339,11 @@ class Page:
             else:
                 seeds = record["means_of_seeds"]
                 means = ", ".join(f"{x:.4g}" for x in seeds)
-                how = f"mean returns of {len(seeds)} seeds: {means}"
+                how = (
+                    f"mean return of one seed: {means}"
+                    if len(seeds) == 1
+                    else f"mean returns of {len(seeds)} seeds: {means}"
+                )
                 rows.append(("Trained by", f"`{record['command']}`; {how}"))
             random = f"mean return {record['random_policy']:.4g}"
             rows.append(("Random policy", random))

@@ -18,6 +18,7 @@ from scipy import stats
 
 import eqenvs
 from eqenvs import MNISTBandit
+from eqenvs.agents import PPO
 from eqenvs.environments.bsuite import _mnist_files
 
 from .bsuite_replay import compare
@@ -300,3 +301,21 @@ def test_bad_arguments_of_load(tmp_path):
     write(tmp_path, TRAIN, *some_digits(3))
     with pytest.raises(ValueError, match="keeps none of the 3 images"):
         MNISTBandit.load(tmp_path, fraction=0.1)
+
+
+@pytest.mark.slow
+def test_ppo_learns_to_tell_images_apart():
+    """In noisy copies of ten images; it is evaluated in other copies."""
+    rng = np.random.default_rng(0)
+    originals = rng.integers(0, 256, (10, 28, 28))
+
+    def copies(n):
+        labels = rng.integers(0, 10, n)
+        images = originals[labels] + rng.normal(0, 80, (n, 28, 28))
+        return np.clip(images, 0, 255).astype(np.uint8), labels
+
+    recipe = dict(eqenvs.spec("MNISTBandit-bsuite").training["ppo"])
+    num_steps = recipe.pop("num_steps") // 10
+    agent, *_ = PPO(**recipe).train(MNISTBandit(*copies(500)), 0, num_steps)
+    result = eqenvs.evaluate(MNISTBandit(*copies(500)), agent.greedy, 1, 500)
+    assert result.episode_return.mean() > 0.9  # Random guesses get -0.8.

@@ -94,7 +94,7 @@ for _class, _training in (
             }
         },
     ),
-    (MNISTBandit, {}),
+    (MNISTBandit, {"ppo": {"num_steps": 1_000_000, "rollout_steps": 32}}),
     (SimpleBandit, {"ppo": {"num_steps": 50_000}}),
 ):
     register(
