@@ -5,6 +5,7 @@ import re
 
 from .._parametric import described_fields
 from .._registry import spec
+from ..environments._time import NO_LIMIT
 from ._algorithms import ALGORITHMS, find
 from ._arguments import command, Id
 
@@ -18,7 +19,10 @@ class Info:
     """The environment, such as CartPole-v1, or the algorithm, such as ppo."""
 
     def run(self) -> None:
-        cls = find(self.id) if self.id in ALGORITHMS else spec(self.id).factory
+        is_algorithm = self.id in ALGORITHMS
+        cls = find(self.id) if is_algorithm else spec(self.id).factory
+        # An id may have other defaults than its class.
+        own = {} if is_algorithm else spec(self.id).parameters
         doc = (cls.__doc__ or "").partition("**Arguments:**")[0]
         print(f"{self.id}: {plain_text(doc)}")
         if not isinstance(cls, type):
@@ -27,7 +31,10 @@ class Info:
         for name, field in described_fields(cls).items():
             parameter = field.parameter
             unit = f" [{parameter.unit}]" if parameter.unit else ""
-            print(f"  {name} = {field.default_text}{unit}")
+            default = repr(own[name]) if name in own else field.default_text
+            if name == "max_steps" and default == str(NO_LIMIT):
+                default += " (no limit)"
+            print(f"  {name} = {default or '(required)'}{unit}")
             print(f"      {plain_text(parameter.description)} ({parameter.allowed})")
 
 

@@ -89,6 +89,12 @@ def test_info():
     )
 
 
+def test_info_shows_the_defaults_of_the_id():
+    assert "max_steps = 200\n" in call("info", "CartPole-v0", cwd=".")[1]
+    blackjack = call("info", "Blackjack-v1", cwd=".")[1]
+    assert "sab = True\n" in blackjack and "(no limit)\n" in blackjack
+
+
 def test_version():
     assert run("--version") == (0, f"eqenvs {eqenvs.__version__}\n", "")
 
