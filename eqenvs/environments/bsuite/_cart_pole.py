@@ -14,6 +14,7 @@ from equinox import AbstractVar
 from jaxtyping import Array, Bool, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState
+from ..._sine import sin_cos
 from ...fields import real, time_limit
 from ...rendering import Disc, Rectangle, Scene, Segment
 from ...rendering.colors import BLUE, GREEN, INK, ORANGE, RED, SILVER, SLATE
@@ -85,7 +86,7 @@ class AbstractBsuiteCartPole(
         mass = self.cart_mass + self.pole_mass
         share = self.pole_mass / mass  # of the lanes together, where they are alike
         moment = self.pole_mass * self.pole_half_length
-        sin, cos = jnp.sin(state.theta), jnp.cos(state.theta)
+        sin, cos = sin_cos(state.theta)
         push = (force + moment * state.theta_dot**2 * sin) / mass
         theta_acceleration = (self.gravity * sin - cos * push) / (
             self.pole_half_length * (4 / 3 - share * cos**2)
@@ -102,7 +103,8 @@ class AbstractBsuiteCartPole(
         )
 
     def _is_high(self, state: BsuiteCartPoleState) -> Bool[Array, ""]:
-        return jnp.cos(state.theta) > self.height_threshold
+        _, cos = sin_cos(state.theta)
+        return cos > self.height_threshold
 
     def _is_late(self, state: BsuiteCartPoleState) -> Bool[Array, ""]:
         return self._seconds(state) > self.max_time
@@ -113,11 +115,12 @@ class AbstractBsuiteCartPole(
     def _observed(self, state: BsuiteCartPoleState) -> list[Float[Array, ""]]:
         """The six numbers that both observe."""
         scale = 1 / self.x_threshold
+        sin, cos = sin_cos(state.theta)
         return [
             scale * state.x,
             scale * state.x_dot,
-            jnp.sin(state.theta),
-            jnp.cos(state.theta),
+            sin,
+            cos,
             state.theta_dot,
             self._seconds(state) / self.max_time,
         ]

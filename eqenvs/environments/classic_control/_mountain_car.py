@@ -11,6 +11,7 @@ from equinox import AbstractVar
 from jaxtyping import Array, Bool, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState
+from ..._sine import sin_cos
 from ...fields import real
 from ...rendering import Disc, Polygon, polyline, Rectangle, Scene, Segment
 from ...rendering.colors import BLUE, INK, ORANGE, SILVER, SLATE
@@ -77,7 +78,8 @@ class AbstractMountainCar(
     ) -> tuple[MountainCarState, Bool[Array, ""]]:
         """The next state, given the engine's acceleration, and whether the goal is
         reached."""
-        velocity = state.velocity + push - self.gravity * jnp.cos(3 * state.position)
+        _, slope = sin_cos(3 * state.position)
+        velocity = state.velocity + push - self.gravity * slope
         velocity = jnp.clip(velocity, -self.max_speed, self.max_speed)
         position = jnp.clip(
             state.position + velocity, self.min_position, self.max_position

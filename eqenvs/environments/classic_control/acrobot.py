@@ -19,6 +19,7 @@ import jax.random as jr
 from jaxtyping import Array, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
+from ..._sine import sin_cos
 from ...fields import choice, real, time_limit
 from ...rendering import Disc, Scene, Segment
 from ...rendering.colors import BLUE, GREEN, INK, ORANGE
@@ -154,7 +155,9 @@ class Acrobot(AbstractEnvironment[AcrobotState, Int32[Array, ""], Float[Array, "
         theta_1, theta_2 = _wrap(theta_1), _wrap(theta_2)
 
         # Rule 4: the end.
-        tip_is_up = -jnp.cos(theta_1) - jnp.cos(theta_1 + theta_2) > 1
+        _, cos_1 = sin_cos(theta_1)
+        _, cos_12 = sin_cos(theta_1 + theta_2)
+        tip_is_up = -cos_1 - cos_12 > 1
         state = AcrobotState(
             theta_1=theta_1,
             theta_2=theta_2,
@@ -198,14 +201,16 @@ class Acrobot(AbstractEnvironment[AcrobotState, Int32[Array, ""], Float[Array, "
         theta_1, theta_2, theta_dot_1, theta_dot_2 = y
         m1, m2, l1 = self.link_mass_1, self.link_mass_2, self.link_length_1
         c1, c2, moment = self.link_center_1, self.link_center_2, self.link_moment
-        sin_2, cos_2 = jnp.sin(theta_2), jnp.cos(theta_2)
+        sin_1, _ = sin_cos(theta_1)
+        sin_2, cos_2 = sin_cos(theta_2)
+        sin_12, _ = sin_cos(theta_1 + theta_2)
         # The inertia, and the gravitational and rotational forces, as in the book.
         d1 = m1 * c1**2 + m2 * (l1**2 + c2**2 + 2 * l1 * c2 * cos_2) + 2 * moment
         d2 = m2 * (c2**2 + l1 * c2 * cos_2) + moment
-        phi2 = m2 * c2 * self.gravity * jnp.sin(theta_1 + theta_2)
+        phi2 = m2 * c2 * self.gravity * sin_12
         phi1 = (
             -m2 * l1 * c2 * theta_dot_2 * (theta_dot_2 + 2 * theta_dot_1) * sin_2
-            + (m1 * c1 + m2 * l1) * self.gravity * jnp.sin(theta_1)
+            + (m1 * c1 + m2 * l1) * self.gravity * sin_1
             + phi2
         )
         force = torque + d2 / d1 * phi1 - phi2
@@ -216,15 +221,10 @@ class Acrobot(AbstractEnvironment[AcrobotState, Int32[Array, ""], Float[Array, "
         return theta_dot_1, theta_dot_2, acceleration_1, acceleration_2
 
     def observe(self, state: AcrobotState) -> Float[Array, " 6"]:
+        sin_1, cos_1 = sin_cos(state.theta_1)
+        sin_2, cos_2 = sin_cos(state.theta_2)
         return jnp.stack(
-            [
-                jnp.cos(state.theta_1),
-                jnp.sin(state.theta_1),
-                jnp.cos(state.theta_2),
-                jnp.sin(state.theta_2),
-                state.theta_dot_1,
-                state.theta_dot_2,
-            ]
+            [cos_1, sin_1, cos_2, sin_2, state.theta_dot_1, state.theta_dot_2]
         )
 
     @property

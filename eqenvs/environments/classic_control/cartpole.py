@@ -19,6 +19,7 @@ import jax.random as jr
 from jaxtyping import Array, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
+from ..._sine import sin_cos
 from ...fields import choice, flag, real, time_limit
 from ...rendering import Disc, Rectangle, Scene, Segment
 from ...rendering.colors import BLUE, GRAY, INK, ORANGE, RED, SLATE
@@ -147,7 +148,7 @@ class CartPole(
         mass = self.cart_mass + self.pole_mass
         share = self.pole_mass / mass  # of the lanes together, where they are alike
         moment = self.pole_mass * self.pole_half_length
-        sin, cos = jnp.sin(state.theta), jnp.cos(state.theta)
+        sin, cos = sin_cos(state.theta)
         push = (force + moment * state.theta_dot**2 * sin) / mass
         theta_acceleration = (self.gravity * sin - cos * push) / (
             self.pole_half_length * (4 / 3 - share * cos**2)

@@ -19,6 +19,7 @@ import jax.random as jr
 from jaxtyping import Array, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
+from ..._sine import sin_cos
 from ...fields import real, time_limit
 from ...rendering import Disc, Scene, Segment
 from ...rendering.colors import GREEN, INK, RED, SILVER
@@ -96,8 +97,9 @@ class Pendulum(
         cost = angle**2 + 0.1 * state.theta_dot**2 + 0.001 * torque**2
 
         # Rules 3 and 4: the move.
+        sin, _ = sin_cos(state.theta)
         acceleration = (
-            3 * self.gravity / (2 * self.length) * jnp.sin(state.theta)
+            3 * self.gravity / (2 * self.length) * sin
             + 3 / (self.mass * self.length**2) * torque
         )
         theta_dot = jnp.clip(
@@ -110,7 +112,8 @@ class Pendulum(
         return Transition(state, -cost, jnp.array(False))
 
     def observe(self, state: PendulumState) -> Float[Array, " 3"]:
-        return jnp.stack([jnp.cos(state.theta), jnp.sin(state.theta), state.theta_dot])
+        sin, cos = sin_cos(state.theta)
+        return jnp.stack([cos, sin, state.theta_dot])
 
     @property
     def action_space(self) -> Box:

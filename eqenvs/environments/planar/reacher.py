@@ -17,6 +17,7 @@ import jax.random as jr
 from jaxtyping import Array, Float, Int32, Key
 
 from ..._environment import AbstractEnvironment, AbstractState, Transition
+from ..._sine import sin_cos
 from ...fields import count, real, time_limit
 from ...rendering import Disc, polyline, Scene
 from ...rendering.colors import BLUE, GREEN, ORANGE, RED, SILVER, WHITE, YELLOW
@@ -95,8 +96,9 @@ class Reacher(
             state.angular_velocities + self.time_delta * self.torque_scale * action
         )
         angles = state.angles + self.time_delta * velocities
-        x = jnp.sum(jnp.cos(angles)) - state.goal[0]
-        y = jnp.sum(jnp.sin(angles)) - state.goal[1]
+        sin, cos = sin_cos(angles)
+        x = jnp.sum(cos) - state.goal[0]
+        y = jnp.sum(sin) - state.goal[1]
         reward = jnp.exp(-self.goal_sharpness * (x**2 + y**2))
         state = ReacherState(
             angles=angles,
@@ -107,14 +109,8 @@ class Reacher(
         return Transition(state, reward, jnp.array(False))
 
     def observe(self, state: ReacherState) -> Float[Array, " observations"]:
-        return jnp.concatenate(
-            [
-                jnp.cos(state.angles),
-                jnp.sin(state.angles),
-                state.angular_velocities,
-                state.goal,
-            ]
-        )
+        sin, cos = sin_cos(state.angles)
+        return jnp.concatenate([cos, sin, state.angular_velocities, state.goal])
 
     @property
     def action_space(self) -> Box:
