@@ -35,6 +35,8 @@ class Benchmarks:
     """What to measure."""
     quick: bool = False
     """Play few steps, to see that everything runs. The figures mean little."""
+    add: bool = False
+    """Add to the results of earlier runs in that folder, instead of replacing them."""
     minutes: float | None = None
     """Leave out what has not begun after so many minutes."""
 
@@ -58,7 +60,11 @@ class Benchmarks:
         settings = Settings(ids, self.sections, self.repeats, self.quick, self.minutes)
         chosen = suite.choose(settings)
         self.output.mkdir(parents=True, exist_ok=True)
+        earlier = self.output / "results.json"
+        old = json.loads(earlier.read_text()) if self.add and earlier.exists() else None
         results = suite.measure(settings, *chosen)
+        if old is not None:
+            results = suite.added(old, results)
         tables = report.tables(results)
         print("\n".join(table.text() for table in tables))
         if results["interrupted"]:

@@ -319,6 +319,11 @@ def conditions(results: dict[str, Any]) -> Table:
         + ", ".join(f"{name} {x:.0f} s" for name, x in took.items())
         + ".",
     ]
+    notes += [
+        f"{name} is of {date}."
+        for name, date in results.get("dates", {}).items()
+        if date[:10] != results["date"][:10]
+    ]
     notes += [f"Left out: {what}" for what in results["left_out"]]
     return Table("Measured on", (), [], notes)
 

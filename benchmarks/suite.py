@@ -9,6 +9,7 @@ import jax
 import jax.random as jr
 from tqdm import tqdm
 
+from eqenvs._registry import registered
 from eqenvs.cli._measure import machine, new_key, versions
 
 from .calls import imports, overhead
@@ -64,17 +65,20 @@ def measure(
     **Returns:**
 
     A dictionary that JSON can hold, with an entry for each section (and in that, but
-    for `import`, for each environment), and `date`, `machine`, `versions`, `settings`,
-    `keys`, `left_out` (what was, and why), `section_seconds`, `wall_seconds` and
-    `interrupted` (whether Ctrl-C ended it before its time).
+    for `import`, for each environment), and `date`, `dates` (of each section),
+    `machine`, `versions`, `settings`, `keys`, `left_out` (what was, and why),
+    `section_seconds`, `wall_seconds` and `interrupted` (whether Ctrl-C ended it before
+    its time).
     """
     start = time.perf_counter()
+    date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     jax.config.update("jax_enable_compilation_cache", False)
     left_out = [*left_out]
     if "others" in settings.sections:
         left_out += missing()
     results: dict[str, Any] = {
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "date": date,
+        "dates": dict.fromkeys(settings.sections, date),
         "machine": machine(),
         "versions": versions(PACKAGES),
         "settings": {
@@ -95,6 +99,31 @@ def measure(
         left_out.append("What would have come next: the measurement was interrupted.")
     results["left_out"] = left_out
     results["wall_seconds"] = time.perf_counter() - start
+    return results
+
+
+def added(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """The results of two runs in one; where both have a figure, the new one."""
+    names = [name for name in ("import", *SECTIONS) if name in old or name in new]
+    results = {key: x for key, x in new.items() if key not in SECTIONS}
+    dates = old.get("dates") or dict.fromkeys(old["settings"]["sections"], old["date"])
+    results["dates"] = {**dates, **new["dates"]}
+    for name in names:
+        found = {**old.get(name, {}), **new.get(name, {})}
+        order = [id for id in registered() if id in found]
+        results[name] = {id: found[id] for id in order} if order else found
+    settings, before = new["settings"], old["settings"]
+    results["settings"] = {
+        **settings,
+        "ids": [id for id in registered() if id in {*settings["ids"], *before["ids"]}],
+        "sections": list(dict.fromkeys([*before["sections"], *settings["sections"]])),
+    }
+    results["left_out"] = list(dict.fromkeys([*old["left_out"], *new["left_out"]]))
+    seconds = dict(old["section_seconds"])
+    for name, x in new["section_seconds"].items():
+        seconds[name] = x + (seconds[name] if name in old.get("dates", {}) else 0)
+    results["section_seconds"] = seconds
+    results["wall_seconds"] = sum(seconds.values())
     return results
 
 
