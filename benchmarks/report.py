@@ -66,7 +66,7 @@ def throughput(results: dict[str, Any], found: dict[str, Any]) -> Table:
         rows.append(
             (
                 id,
-                each["use"],
+                each.get("use", "kept"),
                 *map(significant, cells),
                 *(
                     f"{each['times_gymnax'][name]:.2f} ({low:.2f}-{high:.2f})"
@@ -320,9 +320,15 @@ def conditions(results: dict[str, Any]) -> Table:
         + ".",
     ]
     notes += [
-        f"{name} is of {date}."
-        for name, date in results.get("dates", {}).items()
-        if date[:10] != results["date"][:10]
+        f"Of {date}: {name}"
+        + (
+            "."
+            if len({x[:10] for x in dates.values()}) == 1
+            else " of " + ", ".join(id for id in dates if dates[id][:10] == date) + "."
+        )
+        for name, dates in results.get("dates", {}).items()
+        for date in sorted({x[:10] for x in dates.values()})
+        if date != results["date"][:10]
     ]
     notes += [f"Left out: {what}" for what in results["left_out"]]
     return Table("Measured on", (), [], notes)

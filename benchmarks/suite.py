@@ -65,20 +65,17 @@ def measure(
     **Returns:**
 
     A dictionary that JSON can hold, with an entry for each section (and in that, but
-    for `import`, for each environment), and `date`, `dates` (of each section),
-    `machine`, `versions`, `settings`, `keys`, `left_out` (what was, and why),
-    `section_seconds`, `wall_seconds` and `interrupted` (whether Ctrl-C ended it before
-    its time).
+    for `import`, for each environment), and `date`, `machine`, `versions`, `settings`,
+    `keys`, `left_out` (what was, and why), `section_seconds`, `wall_seconds` and
+    `interrupted` (whether Ctrl-C ended it before its time).
     """
     start = time.perf_counter()
-    date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     jax.config.update("jax_enable_compilation_cache", False)
     left_out = [*left_out]
     if "others" in settings.sections:
         left_out += missing()
     results: dict[str, Any] = {
-        "date": date,
-        "dates": dict.fromkeys(settings.sections, date),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "machine": machine(),
         "versions": versions(PACKAGES),
         "settings": {
@@ -103,28 +100,43 @@ def measure(
 
 
 def added(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """The results of two runs in one; where both have a figure, the new one."""
+    """The results of two runs in one; where both have a figure, the new one.
+
+    `dates` has the date of each figure: by section, and in that by environment.
+    """
     names = [name for name in ("import", *SECTIONS) if name in old or name in new]
-    results = {key: x for key, x in new.items() if key not in SECTIONS}
-    dates = old.get("dates") or dict.fromkeys(old["settings"]["sections"], old["date"])
-    results["dates"] = {**dates, **new["dates"]}
-    for name in names:
-        found = {**old.get(name, {}), **new.get(name, {})}
-        order = [id for id in registered() if id in found]
-        results[name] = {id: found[id] for id in order} if order else found
     settings, before = new["settings"], old["settings"]
-    results["settings"] = {
-        **settings,
-        "ids": [id for id in registered() if id in {*settings["ids"], *before["ids"]}],
-        "sections": list(dict.fromkeys([*before["sections"], *settings["sections"]])),
+    ids = {*before["ids"], *settings["ids"]}
+    seconds = {
+        name: run["section_seconds"].get(name, 0)
+        for name in names
+        for run in (old, new)
+        if name in run
     }
-    results["left_out"] = list(dict.fromkeys([*old["left_out"], *new["left_out"]]))
-    seconds = dict(old["section_seconds"])
-    for name, x in new["section_seconds"].items():
-        seconds[name] = x + (seconds[name] if name in old.get("dates", {}) else 0)
-    results["section_seconds"] = seconds
-    results["wall_seconds"] = sum(seconds.values())
+    results = {
+        **new,
+        **{name: {**old.get(name, {}), **new.get(name, {})} for name in names},
+        "dates": {name: {**dates(old, name), **dates(new, name)} for name in names},
+        "settings": {
+            **settings,
+            "ids": [id for id in registered() if id in ids],
+            "sections": names,
+        },
+        "left_out": list(dict.fromkeys([*old["left_out"], *new["left_out"]])),
+        "section_seconds": seconds,
+        "wall_seconds": sum(seconds.values()),
+    }
+    for name in SECTIONS:
+        if name in names:
+            found = results[name]
+            results[name] = {id: found[id] for id in registered() if id in found}
     return results
+
+
+def dates(results: dict[str, Any], section: str) -> dict[str, str]:
+    """When each figure of a section was measured."""
+    earlier = results.get("dates", {}).get(section, {})
+    return {id: earlier.get(id, results["date"]) for id in results.get(section, {})}
 
 
 def measure_sections(
