@@ -10,7 +10,7 @@ from typing import get_args
 import jax
 import pytest
 
-from benchmarks import report
+from benchmarks import report, suite
 from benchmarks.__main__ import Benchmarks, Section
 
 
@@ -223,3 +223,31 @@ def test_tables_line_up_and_name_what_is_not_flat():
     ]
     assert "Above 1.5: Pong-misc (2.00)." in table.markdown()
     assert "| Pong-misc | 10.0 | 5.00 | 2.00 |" in table.markdown()
+
+
+def test_results_are_added_to_earlier_ones():
+    def run(date, ids, figure):
+        return {
+            "date": date,
+            "settings": {"ids": ids, "sections": ["memory"], "repeats": 5},
+            "memory": dict.fromkeys(ids, figure),
+            "section_seconds": {"memory": figure},
+            "left_out": ["something."],
+        }
+
+    old = run("2026-01-01", ["Pong-misc", "Acrobot-v1"], 1)
+    old |= {"import": {"seconds": 2}, "section_seconds": {"memory": 1, "import": 4}}
+    both = suite.added(old, run("2026-02-02", ["CartPole-v1", "Acrobot-v1"], 8))
+    again = suite.added(both, run("2026-03-03", ["CartPole-v1"], 9))
+    assert both["memory"] == {"CartPole-v1": 8, "Acrobot-v1": 8, "Pong-misc": 1}
+    assert both["import"] == {"seconds": 2}
+    assert both["date"] == "2026-02-02" and both["left_out"] == ["something."]
+    assert set(both["settings"]["ids"]) == {"CartPole-v1", "Acrobot-v1", "Pong-misc"}
+    assert again["dates"] == {
+        "import": {"seconds": "2026-01-01"},
+        "memory": {
+            "CartPole-v1": "2026-03-03",
+            "Acrobot-v1": "2026-02-02",
+            "Pong-misc": "2026-01-01",
+        },
+    }

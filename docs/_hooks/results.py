@@ -74,8 +74,15 @@ def circumstances(machine: dict[str, Any], versions: dict[str, Any], date: str) 
     device = "GPU" if machine.get("device") == "gpu" else "CPU"
     return (
         f"{machine.get('cores')} cores of an {machine.get('cpu')} ({device}), "
-        f"JAX {versions.get('jax')}, {date[:10]}"
+        f"JAX {versions.get('jax')}, {date}"
     )
+
+
+def days(section: str) -> str:
+    """When a section was measured: the first day and the last."""
+    dates = results().get("dates", {}).get(section, {}).values()
+    found = sorted({x[:10] for x in dates or [results().get("date", "")]})
+    return found[0] if len(found) == 1 else f"{found[0]} to {found[-1]}"
 
 
 def comparison() -> str:
@@ -107,7 +114,7 @@ def comparison() -> str:
     where = circumstances(
         results().get("machine", {}),
         results().get("versions", {}),
-        results().get("date", ""),
+        days("throughput"),
     )
     return "\n".join(lines) + (
         "\n\nHow many times as fast eqenvs is: geometric means and ranges over the "
@@ -146,7 +153,7 @@ def throughput() -> str:
         means = [two_digits(mean(list(column))) for column in columns]
         lines.append(f"| {label} | | {' | '.join(means)} |")
     where = circumstances(
-        results()["machine"], results()["versions"], results()["date"]
+        results()["machine"], results()["versions"], days("throughput")
     )
     repeats = results()["settings"]["repeats"]
     return "\n".join(lines) + f"\n\nMedians of {repeats} turns; {where}."
@@ -172,7 +179,7 @@ def originals_table() -> str:
     if not originals():
         return ""
     last = max(originals().values(), key=lambda found: found["date"])
-    where = circumstances(last["machine"], last["versions"], last["date"])
+    where = circumstances(last["machine"], last["versions"], last["date"][:10])
     return "\n".join(lines) + f"\n\nOn {where}."
 
 
