@@ -16,7 +16,10 @@ for _game, _training in (
     (Breakout, {"pqn": _recipe}),
     (Freeway, {}),
     (Seaquest, {}),
-    (SpaceInvaders, {}),
+    (
+        SpaceInvaders,
+        {"pqn": _recipe | {"num_steps": 3_000_000, "num_minibatches": 32}},
+    ),
 ):
     register(
         f"{_game.__name__}-MinAtar",
