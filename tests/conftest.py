@@ -20,20 +20,16 @@ _flags = [
     "--xla_cpu_max_isa=AVX",
     "--xla_cpu_multi_thread_eigen=false",
 ]
-_jaxlib = [int(x) for x in importlib.metadata.version("jaxlib").split(".")[:2]]
-if _jaxlib < [0, 11]:  # later versions do not know it
+_jaxlib = importlib.metadata.version("jaxlib").split(".")
+if [int(x) for x in _jaxlib[:2]] < [0, 11]:  # later versions do not know it
     _flags.append("--xla_cpu_use_fusion_emitters=false")
 os.environ.setdefault("XLA_FLAGS", " ".join(_flags))
 
 import jax  # noqa: E402
-import jax.experimental  # noqa: E402
 import jaxtyping  # noqa: E402
 import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402
 
-
-if not hasattr(jax, "enable_x64"):  # in older versions of JAX
-    jax.enable_x64 = jax.experimental.enable_x64
 
 settings.register_profile(
     "eqenvs",
@@ -104,12 +100,9 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_runtest_teardown(item, nextitem):
-    """Drops compiled programs once they take gigabytes, between two groups of tests.
-
-    JAX 0.7 may crash when it drops them.
-    """
+    """Drops compiled programs once they take gigabytes, between two groups of tests."""
     is_last = nextitem is None or _group(nextitem) != _group(item)
-    if is_last and _jaxlib > [0, 7] and _memory() > 3 * 2**30:
+    if is_last and _memory() > 3 * 2**30:
         jax.clear_caches()
 
 
