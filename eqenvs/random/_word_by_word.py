@@ -6,13 +6,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, UInt32
 
 
 Word = UInt32[Array, "..."]
-# A constant may be passed as it is.
-_Given = UInt32[Array | np.ndarray, "..."]
 
 # Fewer words than this are better made in a loop than written out.
 FEW_WORDS = 100
@@ -43,7 +40,7 @@ def word_by_word(
     mapped = jax.custom_batching.custom_vmap(function)
 
     @mapped.def_vmap
-    def _(axis_size: int, in_batched: Any, *words: _Given):
+    def _(axis_size: int, in_batched: Any, *words: Any):  # constants are no arrays
         words = tuple(
             word if is_batched else jnp.broadcast_to(word, (axis_size, *word.shape))
             for word, is_batched in zip(words, in_batched, strict=True)
