@@ -14,7 +14,7 @@ for _game, _training in (
     # Ends when the agent is well above what others report.
     (Asterix, {"pqn": _recipe | {"target_return": 45.0}}),
     (Breakout, {"pqn": _recipe}),
-    (Freeway, {}),
+    (Freeway, {"pqn": _recipe | {"num_steps": 3_000_000, "num_minibatches": 32}}),
     (Seaquest, {}),
     (
         SpaceInvaders,
