@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from typing import Any
 
 import equinox as eqx
 import gymnasium
@@ -293,7 +294,8 @@ def test_few_loops_of_a_step_could_run_at_once():
     env = to_gymnasium_vector(CartPole(), 1000)
     env.reset(seed=0)
     program, action = env._program, np.zeros(1000, np.int32)
-    lowered = program._compiled.step.lower(program._loop, program._arrays, action)
+    step: Any = program._compiled.step
+    lowered = step.lower(program._loop, program._arrays, action)
     entry = lowered.compile().as_text().split("ENTRY ")[1]
     given = set(re.findall(r"%(\S+) = .*? (?:parameter|constant)\(", entry))
     loops = re.findall(r" (?:fusion|copy|call|conditional|while)\((.*?)\)", entry)
