@@ -213,9 +213,9 @@ class _Compiled:
         @jax.jit
         def step(loop: Any, arrays: Any, action: Any) -> Any:
             words, carry, _ = self.record.unpack(arrays)
-            words, now = _split(words)
+            loop, words, now = _first(self._loop, loop, words)
             now = jr.wrap_key_data(now, impl=IMPLEMENTATION)
-            carry, results = self._step(self._loop.unpack(loop), now, carry, action)
+            carry, results = self._step(loop, now, carry, action)
             return self.record.pack((words, carry, results))
 
         return step
@@ -246,19 +246,19 @@ class _Compiled:
 _compiled = ft.lru_cache(maxsize=256)(_Compiled)
 
 
-def _split(words: Array) -> tuple[Array, Array]:
-    """The words of two new keys.
+def _first(packing: Packing, loop: Any, words: Array) -> tuple[Any, Array, Array]:
+    """The unpacked loop, and the words of two new keys.
 
     XLA's CPU backend wakes up another thread when more than a few loops of a program
     could run at once, which takes longer than the loops of most environments. Computed
-    apart, the keys count as a single loop.
+    apart, these count as a single loop, and what needs them has to wait.
     """
 
-    def split(words: Array) -> tuple[Array, Array]:
+    def first(loop: Any, words: Array) -> tuple[Any, Array, Array]:
         key, now = jr.split(jr.wrap_key_data(words, impl=IMPLEMENTATION))
-        return jr.key_data(key), jr.key_data(now)
+        return packing.unpack(loop), jr.key_data(key), jr.key_data(now)
 
-    return computed_apart((words[0] & 1) < 2, split, words)
+    return computed_apart((words[0] & 1) < 2, first, loop, words)
 
 
 def _on_host(x: Any) -> Any:

@@ -291,7 +291,6 @@ def test_a_vector_plays_like_a_rollout():
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="is about XLA on a CPU")
 def test_few_loops_of_a_step_could_run_at_once():
     # With more than nine, XLA wakes up another thread, and a step takes twice as long.
-    # (With all optimizations it has ten; with the tests' flags, nine.)
     env = to_gymnasium_vector(CartPole(), 1000)
     env.reset(seed=0)
     program, action = env._program, np.zeros(1000, np.int32)
