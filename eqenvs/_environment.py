@@ -39,6 +39,10 @@ else:
     LoopBase = AbstractValue
 
 
+NO_LIMIT = 2**31 - 1
+"""The `max_steps` of a task that has no time limit."""
+
+
 class AbstractState(eqx.Module):
     """The state of a process: everything that its future depends on."""
 

@@ -22,7 +22,7 @@ from ._checks import (
     check_key,
     check_leaves,
 )
-from ._environment import AbstractEnvironment, advance_and_restart
+from ._environment import AbstractEnvironment, advance_and_restart, NO_LIMIT
 from ._parametric import batch_axes
 from ._varying import vary, varying_axes
 from ._vector import all_lanes, VectorEnvironment
@@ -261,7 +261,7 @@ def evaluate(
     )
     if not isinstance(finished, jax.core.Tracer) and not np.all(np.asarray(finished)):
         limit = _time_limit(env)
-        if limit == _NO_LIMIT:
+        if limit == NO_LIMIT:
             within = f"{_LONGEST_EPISODE:,} steps, and it has no time limit. "
             advice = "`wrappers.TimeLimit(env, 1_000)` has one."
         else:
@@ -274,8 +274,7 @@ def evaluate(
     return evaluation
 
 
-_NO_LIMIT = np.iinfo(np.int32).max  # the `max_steps` of a task without a time limit
-_LONGEST_EPISODE = 1_000_000  # in such a task
+_LONGEST_EPISODE = 1_000_000  # of a task without a time limit
 
 
 class _Lanes(eqx.Module):
@@ -449,7 +448,7 @@ def _evaluate(
 ) -> tuple[Evaluation, Bool[Array, " num_episodes"]]:
     reset_key, key = jr.split(key)
     limit = jnp.max(env.max_steps)
-    limit = jnp.where(limit == _NO_LIMIT, _LONGEST_EPISODE, limit).astype(jnp.uint32)
+    limit = jnp.where(limit == NO_LIMIT, _LONGEST_EPISODE, limit).astype(jnp.uint32)
 
     # On several devices, each of them stops when its own lanes have finished.
     def play(player: _Player, keys: Any, limit: Any) -> _Lanes:

@@ -34,8 +34,8 @@ from policies import POLICIES  # noqa: E402
 from results import number, originals, results  # noqa: E402
 
 import eqenvs  # noqa: E402
+from eqenvs._environment import NO_LIMIT  # noqa: E402
 from eqenvs._parametric import described_fields  # noqa: E402
-from eqenvs.environments._time import NO_LIMIT  # noqa: E402
 from eqenvs.rendering.viewer._pack import pack_scenes, Packer  # noqa: E402
 from eqenvs.rendering.viewer._viewer import font_data, read_asset  # noqa: E402
 

@@ -20,13 +20,10 @@ import numpy as np
 from equinox import AbstractVar
 from jaxtyping import Array, Bool, Int32, Key, PyTree, UInt32
 
-from .._environment import AbstractEnvironment, AbstractState, Transition
+from .._environment import AbstractEnvironment, AbstractState, NO_LIMIT, Transition
 from ..fields import AbstractParameter
 from ..random._threefry import write_out
 from ..spaces import AbstractSpace, Box, Dict, Tuple
-
-
-NO_LIMIT = 2**31 - 1
 
 
 @contextlib.contextmanager

@@ -200,11 +200,10 @@ class _Compiled:
         @jax.jit
         def start(loop: Any, arrays: Any, words: Any, *args: Any) -> Any:
             _, carry, results = self.record.unpack(arrays)
-            key, now = jr.split(jr.wrap_key_data(words, impl=IMPLEMENTATION))
-            loop = self._loop.unpack(loop)
+            loop, words, now = _first(self._loop, loop, words)
             carry, observation = self._start(loop, now, carry, *args)
             others = jax.tree.map(jnp.zeros_like, results[1:])
-            return self.record.pack((jr.key_data(key), carry, (observation, *others)))
+            return self.record.pack((words, carry, (observation, *others)))
 
         return start
 
@@ -214,7 +213,6 @@ class _Compiled:
         def step(loop: Any, arrays: Any, action: Any) -> Any:
             words, carry, _ = self.record.unpack(arrays)
             loop, words, now = _first(self._loop, loop, words)
-            now = jr.wrap_key_data(now, impl=IMPLEMENTATION)
             carry, results = self._step(loop, now, carry, action)
             return self.record.pack((words, carry, results))
 
@@ -246,8 +244,8 @@ class _Compiled:
 _compiled = ft.lru_cache(maxsize=256)(_Compiled)
 
 
-def _first(packing: Packing, loop: Any, words: Array) -> tuple[Any, Array, Array]:
-    """The unpacked loop, and the words of two new keys.
+def _first(packing: Packing, loop: Any, words: Array) -> tuple[Any, Array, Any]:
+    """The unpacked loop, the words of the next call's key, and the key of this one.
 
     XLA's CPU backend wakes up another thread when more than a few loops of a program
     could run at once, which takes longer than the loops of most environments. Computed
@@ -258,7 +256,8 @@ def _first(packing: Packing, loop: Any, words: Array) -> tuple[Any, Array, Array
         key, now = jr.split(jr.wrap_key_data(words, impl=IMPLEMENTATION))
         return packing.unpack(loop), jr.key_data(key), jr.key_data(now)
 
-    return computed_apart((words[0] & 1) < 2, first, loop, words)
+    loop, words, now = computed_apart((words[0] & 1) < 2, first, loop, words)
+    return loop, words, jr.wrap_key_data(now, impl=IMPLEMENTATION)
 
 
 def _on_host(x: Any) -> Any:

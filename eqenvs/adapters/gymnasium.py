@@ -24,14 +24,14 @@ from gymnasium import spaces as gymnasium_spaces
 from gymnasium.vector import AutoresetMode
 from jaxtyping import Array, ArrayLike, Bool, Int32, Key, PyTree, UInt32
 
-from .._environment import AbstractEnvironment, AbstractState, Transition
+from .._environment import AbstractEnvironment, AbstractState, NO_LIMIT, Transition
 from .._fusion import computed_apart
 from .._registry import make as make_environment, registered, spec
 from .._vector import VectorEnvironment
 from ..fields import time_limit
 from ..random._pcg3d import IMPLEMENTATION
 from ..spaces import AbstractSpace, Box, Dict, Discrete, MultiDiscrete, Tuple
-from ._foreign import limit_of, NO_LIMIT, Original, original
+from ._foreign import limit_of, Original, original
 from ._gymnasium_host import Host, ROOT
 from ._program import Program, program_of_one, words_of
 

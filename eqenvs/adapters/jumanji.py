@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, ArrayLike, Int32, UInt32
 
+from .._environment import NO_LIMIT
 from ..fields import time_limit
 from ..spaces import AbstractSpace, Box, Dict, Discrete, MultiDiscrete
 from ._foreign import (
@@ -17,7 +18,6 @@ from ._foreign import (
     check_single,
     library,
     limit_of,
-    NO_LIMIT,
     Original,
     original,
     Outcome,

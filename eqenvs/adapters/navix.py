@@ -11,13 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Int32, UInt32
 
+from .._environment import NO_LIMIT
 from ..fields import time_limit
 from ..spaces import AbstractSpace, Box, Discrete
 from ._foreign import (
     AbstractForeignEnvironment,
     library,
     limit_of,
-    NO_LIMIT,
     Original,
     original,
     Outcome,

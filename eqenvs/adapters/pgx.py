@@ -13,13 +13,13 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, ArrayLike, Bool, Int32, PyTree, UInt32
 
+from .._environment import NO_LIMIT
 from ..fields import AbstractParameter, flag, time_limit
 from ..spaces import AbstractSpace, Box, Dict, Discrete
 from ._foreign import (
     AbstractForeignEnvironment,
     library,
     limit_of,
-    NO_LIMIT,
     Original,
     original,
     Outcome,

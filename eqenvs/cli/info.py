@@ -3,9 +3,9 @@
 import inspect
 import re
 
+from .._environment import NO_LIMIT
 from .._parametric import described_fields
 from .._registry import spec
-from ..environments._time import NO_LIMIT
 from ._algorithms import ALGORITHMS, find
 from ._arguments import command, Id
 

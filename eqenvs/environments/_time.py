@@ -1,10 +1,6 @@
-"""Time as a fraction, and no time limit."""
+"""Time as a fraction."""
 
 from jaxtyping import Array, Float, Int32
-
-
-NO_LIMIT = 2**31 - 1
-"""The `max_steps` of a task whose original has no time limit."""
 
 
 def fraction(steps: Int32[Array, ""], total: Int32[Array, ""]) -> Float[Array, ""]:

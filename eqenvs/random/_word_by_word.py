@@ -2,14 +2,15 @@
 
 import functools as ft
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, UInt32
+from jaxtyping import Array, UInt32, UInt64
 
 
 Word = UInt32[Array, "..."]
+Words = TypeVar("Words")
 
 # Fewer words than this are better made in a loop than written out.
 FEW_WORDS = 100
@@ -29,10 +30,8 @@ def compiled(*static_argnames: str) -> Callable[[Callable], Callable]:
     return decorate
 
 
-def word_by_word(
-    function: Callable[..., tuple[Word, Word]],
-) -> Callable[..., tuple[Word, Word]]:
-    """Decorates a function that computes two words from the words at each position.
+def word_by_word(function: Callable[..., Words]) -> Callable[..., Words]:
+    """Decorates a function that computes words from the words at each position.
 
     It takes arrays of one shape. Under `vmap`, a batch is only a larger shape, so the
     function always knows the total number of words.
@@ -45,21 +44,17 @@ def word_by_word(
             word if is_batched else jnp.broadcast_to(word, (axis_size, *word.shape))
             for word, is_batched in zip(words, in_batched, strict=True)
         )
-        return mapped(*words), (True, True)
+        result = mapped(*words)
+        return result, jax.tree.map(lambda _: True, result)
 
     return mapped
 
 
 @word_by_word
-def _halves_joined(high: Word, low: Word) -> tuple[Array, Array]:
-    word = (high.astype(jnp.uint64) << 32) | low.astype(jnp.uint64)
-    return word, word
-
-
-def as_one_word(high: Word, low: Word) -> Array:
+def as_one_word(high: Word, low: Word) -> UInt64[Array, "..."]:
     """64-bit words from their halves.
 
     `jax.vmap` of the shift alone fails in `jax.shard_map`: its distance does not vary
     over the axes of the mesh.
     """
-    return _halves_joined(high, low)[0]
+    return (high.astype(jnp.uint64) << 32) | low.astype(jnp.uint64)

@@ -15,6 +15,9 @@ from eqenvs.fields import real, time_limit
 from eqenvs.spaces import Box, Discrete
 
 
+FLOAT = jnp.result_type(float)
+
+
 class WalkState(AbstractState):
     x: Any
     time: Any
@@ -112,7 +115,7 @@ class RealTime(AbstractWalk):
         return WalkState(x=jr.uniform(key), time=jnp.float32(0))
 
 
-@broken("observation", "of shape (1,), like observation_space; it is")
+@broken("observation", f"{FLOAT} of shape (1,)")
 class ObservationOfOtherShape(AbstractWalk):
     def observe(self, state):
         return state.x
@@ -130,7 +133,7 @@ class NoTransition(AbstractWalk):
         return state
 
 
-@broken("transition", "the next state.x must be float")
+@broken("transition", f"the next state.x must be {FLOAT}")
 class StateThatChangesItsDtype(AbstractWalk):
     def transition(self, key, state, action):
         x = state.x + jr.uniform(key)

@@ -119,6 +119,7 @@ def test_as_in_gymnasium():
         repeats = [bool(env._draw(jr.fold_in(key, t))) for t in range(8)]
         if not repeats[0] and 1 < sum(repeats) < 7:
             break
+    assert not repeats[0] and 1 < sum(repeats) < 7
     reference = GymnasiumStickyAction(Replay(CartPole(), key), 0.4)
     reference.np_random = Draws(repeats[1:])
     actions = np.arange(8, dtype=np.int32) % 2

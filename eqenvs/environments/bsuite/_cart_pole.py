@@ -13,13 +13,12 @@ import numpy as np
 from equinox import AbstractVar
 from jaxtyping import Array, Bool, Float, Int32, Key
 
-from ..._environment import AbstractEnvironment, AbstractState
+from ..._environment import AbstractEnvironment, AbstractState, NO_LIMIT
 from ..._sine import sin_cos
 from ...fields import real, time_limit
 from ...rendering import Disc, Rectangle, Scene, Segment
 from ...rendering.colors import BLUE, GREEN, INK, ORANGE, RED, SILVER, SLATE
 from ...spaces import Discrete
-from .._time import NO_LIMIT
 
 
 class BsuiteCartPoleState(AbstractState):

@@ -16,11 +16,11 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Float, Int32, Key
 
-from ..._environment import AbstractEnvironment, Transition
+from ..._environment import AbstractEnvironment, NO_LIMIT, Transition
 from ...fields import integer, real, time_limit
 from ...rendering import Scene
 from ...spaces import Box, Discrete
-from .._time import fraction, NO_LIMIT
+from .._time import fraction
 from ..classic_control import MountainCar, MountainCarState
 
 

@@ -25,13 +25,12 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Bool, Int32, Key, UInt32
 
-from ..._environment import AbstractEnvironment, AbstractState, Transition
+from ..._environment import AbstractEnvironment, AbstractState, NO_LIMIT, Transition
 from ...fields import flag, time_limit
 from ...random import next_digit
 from ...rendering import AbstractShape, Rectangle, Scene, Text
 from ...rendering.colors import BLUE, GREEN, INK, RED, WHITE, YELLOW
 from ...spaces import Discrete, Tuple
-from .._time import NO_LIMIT
 
 
 FELT = (GREEN + 2 * INK) / 3

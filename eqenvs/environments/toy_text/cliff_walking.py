@@ -18,13 +18,12 @@ import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Float, Int32, Key
 
-from ..._environment import AbstractEnvironment, AbstractState, Transition
+from ..._environment import AbstractEnvironment, AbstractState, NO_LIMIT, Transition
 from ...fields import flag, time_limit
 from ...rendering import Polygon, Rectangle, Scene, Segment
 from ...rendering.colors import GREEN, ORANGE, RED, SILVER, SLATE, WHITE, YELLOW
 from ...spaces import Discrete
 from .._shapes import cell_center, pennant, person
-from .._time import NO_LIMIT
 
 
 ROWS, COLUMNS = 4, 12

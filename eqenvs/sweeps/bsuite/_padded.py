@@ -14,10 +14,10 @@ from ..._environment import (
     AbstractEnvironment,
     AbstractState,
     Action,
+    NO_LIMIT,
     State,
     Transition,
 )
-from ...environments._time import NO_LIMIT
 from ...environments.bsuite import (
     DeepSea,
     DeepSeaState,
