@@ -1,0 +1,67 @@
+"""`use_all_cores`, each time in a program of its own."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+# Two cores; what a program says about them.
+_BEFORE = """
+import os
+if hasattr(os, "sched_getaffinity"):
+    os.sched_getaffinity = lambda pid: {0, 1}
+else:
+    os.cpu_count = lambda: 2
+import jax
+import eqenvs
+"""
+
+
+def _run(program, **variables):
+    process = subprocess.run(
+        [sys.executable, "-c", _BEFORE + program],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "XLA_FLAGS": "", **variables},
+    )
+    return process.returncode, process.stdout.strip(), process.stderr
+
+
+def test_cores_become_devices_with_the_same_numbers():
+    code, output, errors = _run("""
+import numpy as np
+mesh = eqenvs.use_all_cores()
+assert eqenvs.use_all_cores() == mesh  # A second call changes nothing.
+assert os.environ["XLA_FLAGS"].count("small_while_loop") == 1
+env = eqenvs.CartPole()
+options = dict(num_steps=30, num_envs=32)
+spread = eqenvs.rollout(env, None, 0, mesh=mesh, **options)
+alone = eqenvs.rollout(env, None, 0, **options)
+assert len(spread.episode_return.sharding.device_set) == 2
+jax.tree.map(np.testing.assert_array_equal, spread, alone)
+print(mesh.axis_names, mesh.size)
+""")
+    assert code == 0, errors
+    assert output == "('lanes',) 2"
+
+
+@pytest.mark.parametrize("flags", ("", "--xla_cpu_multi_thread_eigen=false"))
+def test_loops_are_compiled_as_one_function(flags):
+    program = """
+eqenvs.use_all_cores()
+loop = lambda x: jax.lax.fori_loop(0, 1_000, lambda i, x: x[::-1] * 2, x)
+compiled = jax.jit(loop).lower(jax.numpy.ones(2_000)).compile()
+print("xla_cpu_small_call" in compiled.as_text())
+"""
+    code, output, errors = _run(program, XLA_FLAGS=flags)
+    assert (code, output) == (0, "True"), errors
+
+
+def test_too_late():
+    code, _, errors = _run("jax.devices()\neqenvs.use_all_cores()")
+    assert code == 1
+    assert "must be called before JAX is used" in errors
+    assert "CPU devices: 1, for 2 cores" in errors
