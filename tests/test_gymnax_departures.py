@@ -1,8 +1,12 @@
-"""Where gymnax departs from the originals: every row of `docs/fidelity.md`, on gymnax.
+"""Where gymnax departs from the originals, demonstrated on gymnax.
 
 Each test shows what gymnax does and that eqenvs does otherwise. That eqenvs does as the
 original does is what the other tests are for. A test that fails after an update of
-gymnax means that a row of the page is out of date.
+gymnax means that its docstring is out of date.
+
+The documentation's tables are made from the docstrings. They say which environments the
+test is about and what gymnax does; what happens here, as in the original; and what
+gymnax's departure changes for a learner.
 """
 
 import dataclasses
@@ -187,6 +191,14 @@ i32 = jnp.int32
 
 
 def test_continuous_mountain_car_stops_at_the_goal_and_not_at_the_wall():
+    """ContinuousMountainCar: the car stops dead at the *goal* when it moves left
+    there, and nothing stops it at the wall.
+
+    Here: it stops dead at the wall on the left.
+
+    Effect: at the wall, gymnax's car keeps its speed to the left and needs longer
+    to come back.
+    """
     name = "MountainCarContinuous-v0"
 
     def velocities(**place):
@@ -204,6 +216,12 @@ def test_continuous_mountain_car_stops_at_the_goal_and_not_at_the_wall():
 
 
 def test_acrobot_has_only_the_dynamics_of_the_book():
+    """Acrobot: only the dynamics of the book.
+
+    Here: also those of the NIPS paper, `book_or_nips="nips"`.
+
+    Effect: results with the paper's dynamics cannot be reproduced.
+    """
     angles = dict(zip(("joint_angle1", "joint_angle2"), (0.4, -1.0), strict=True))
     speeds = dict(zip(("velocity_1", "velocity_2"), (2.0, -3.0), strict=True))
     env, params, state = start_theirs("Acrobot-v1", **angles, **speeds)
@@ -228,11 +246,23 @@ def step_cart_pole(name, **params):
 
 
 def test_cart_pole_has_only_eulers_method():
+    """CartPole: only Euler's method.
+
+    Here: also the semi-implicit method.
+
+    Effect: the pole moves a little differently with that method.
+    """
     assert step_cart_pole("CartPole-v1") < 1e-6
     assert step_cart_pole("CartPole, semi-implicit") > 1e-3
 
 
 def test_cart_pole_has_only_rewards_of_1():
+    """CartPole: every reward is 1.
+
+    Here: also the rewards of `sutton_barto_reward=True`: 0, and -1 at the end.
+
+    Effect: that variant of the task is missing.
+    """
     env, params, state = start_theirs("CartPole-v1", theta=0.2, theta_dot=3.0)
     _, _, reward, terminated, _ = step_theirs(env, KEY, state, 1, params)
     assert terminated and reward == 1
@@ -243,6 +273,13 @@ def test_cart_pole_has_only_rewards_of_1():
 
 
 def test_a_mass_of_cart_pole_is_three_parameters():
+    """CartPole: mass and length appear twice (`total_mass`, `polemass_length`), so
+    changing `masspole` alone gives an inconsistent system.
+
+    Here: sums and products are computed.
+
+    Effect: changing a mass has its full effect here.
+    """
     assert step_cart_pole("CartPole, heavy pole", masspole=1.0) > 1e-3
     consistent = dict(masspole=1.0, total_mass=2.0, polemass_length=0.5)
     assert step_cart_pole("CartPole, heavy pole", **consistent) < 1e-6
@@ -259,6 +296,14 @@ def test_a_mass_of_cart_pole_is_three_parameters():
     ],
 )
 def test_gradients_are_stopped(name, field, our_field, action, can_be_on):
+    """CartPole, Acrobot, MountainCar, ContinuousMountainCar, Pendulum: the gradient
+    is stopped in CartPole, Acrobot and MountainCar, and must be switched on in the
+    others.
+
+    Here: it flows.
+
+    Effect: only learners that differentiate the dynamics notice.
+    """
     env, params, state = start_theirs(name)
     action = jnp.asarray(action)
 
@@ -309,17 +354,37 @@ def spawn_in_asterix(num_taken):
 
 
 def test_a_spawn_in_a_full_asterix_removes_an_entity():
+    """Asterix: a spawn while all eight rows are taken removes the entity of a
+    random row.
+
+    Here: nothing happens.
+
+    Effect: the hardest part of the game is easier: enemies vanish.
+    """
     theirs, ours = spawn_in_asterix(8)
     assert (theirs == 7).all() and (ours == 8).all()
 
 
 def test_a_spawn_in_a_nearly_full_asterix_may_fail_and_remove_an_entity():
+    """Asterix: a spawn while one row is free fails one time in eight, and then
+    removes the entity of a taken row.
+
+    Here: it always succeeds, in the free row.
+
+    Effect: again, enemies vanish.
+    """
     theirs, ours = spawn_in_asterix(7)
     assert set(theirs) == {6, 8} and (ours == 8).all()
     assert_frequency(theirs == 6, 1 / 8)
 
 
 def test_freeway_never_terminates():
+    """Freeway: the game never terminates.
+
+    Here: it terminates in step 2501.
+
+    Effect: nothing, unless the time limit is longer than that.
+    """
     env, params, state = start_theirs("Freeway-MinAtar", time=2500)
     assert not step_theirs(env, KEY, state, 0, params)[3]
     env, state = start("Freeway-MinAtar", time=2500)
@@ -385,6 +450,13 @@ def step_seaquest(*, submarines=(), divers=(), **attributes):
 
 
 def test_a_submarine_of_seaquest_that_is_struck_does_not_fire():
+    """Seaquest: an enemy submarine that moves into a bullet while its gun is ready
+    does not fire.
+
+    Here: it does.
+
+    Effect: slightly fewer enemy bullets.
+    """
     theirs, game, ours = step_seaquest(
         submarines=[[4, 5, True, 0]], f_bullets=[[6, 5, False]]
     )
@@ -395,6 +467,13 @@ def test_a_submarine_of_seaquest_that_is_struck_does_not_fire():
 
 
 def test_the_earlier_diver_of_seaquest_comes_aboard():
+    """Seaquest: of two divers at the player's position, with room for one, the
+    earlier comes aboard.
+
+    Here: the later one does.
+
+    Effect: almost nothing.
+    """
     theirs, game, ours = step_seaquest(
         divers=[[2, 8, True, 3], [2, 8, False, 3]], diver_count=5
     )
@@ -416,6 +495,13 @@ def test_the_earlier_diver_of_seaquest_comes_aboard():
     ],
 )
 def test_observations_of_minatar_are_floats(name):
+    """Asterix, Breakout, Freeway, Seaquest, SpaceInvaders: observations are
+    float32, four times as large.
+
+    Here: they are booleans.
+
+    Effect: the memory that a replay buffer takes.
+    """
     env, params = make(name)
     theirs = jax.eval_shape(env.reset_env, KEY, params)[0]
     ours = jax.eval_shape(OURS[name]().reset, KEY)[0]
@@ -427,6 +513,13 @@ def test_observations_of_minatar_are_floats(name):
 
 
 def test_simple_bandit_shuffles_the_arms_at_every_reset():
+    """SimpleBandit: the arms are shuffled at every reset, hence after every step.
+
+    Here: they are shuffled once.
+
+    Effect: in gymnax no policy earns more than 0.5 on average, so there is nothing
+    to learn.
+    """
     env, params, state = start_theirs("SimpleBandit-bsuite")
     after = env.step(KEY, state, 0, params)[1]
     assert (after.rewards != state.rewards).any()
@@ -436,6 +529,12 @@ def test_simple_bandit_shuffles_the_arms_at_every_reset():
 
 
 def test_the_last_step_of_discounting_chain_is_not_terminal():
+    """DiscountingChain: the last step is truncated and never terminated.
+
+    Here: it is terminated.
+
+    Effect: an agent that bootstraps at truncations expects rewards after the end.
+    """
     env, params, state = start_theirs(
         "DiscountingChain-bsuite", time=99, context=i32(1)
     )
@@ -447,6 +546,12 @@ def test_the_last_step_of_discounting_chain_is_not_terminal():
 
 
 def test_the_time_of_discounting_chain_depends_on_the_time_limit():
+    """DiscountingChain: the observed time is divided by the time limit.
+
+    Here: it is divided by the length of an episode.
+
+    Effect: a different time limit changes the observations.
+    """
     env, params, state = start_theirs(
         "DiscountingChain-bsuite", params=dict(max_steps_in_episode=50)
     )
@@ -457,6 +562,12 @@ def test_the_time_of_discounting_chain_depends_on_the_time_limit():
 
 
 def test_a_large_mapping_seed_of_discounting_chain_chooses_no_chain():
+    """DiscountingChain: with a `mapping_seed` of 5 or more, no chain pays more.
+
+    Here: `mapping_seed` modulo 5 chooses the chain.
+
+    Effect: all chains are alike, so there is nothing to learn.
+    """
     env, params = make("DiscountingChain-bsuite", mapping_seed=7)
     assert (env.reset_env(KEY, params)[1].rewards == 1).all()
     expected = [1, 1, 1.1, 1, 1]
@@ -465,6 +576,14 @@ def test_a_large_mapping_seed_of_discounting_chain_chooses_no_chain():
 
 
 def test_the_mapping_of_deep_sea_is_another():
+    """DeepSea: the mapping is drawn by JAX from key 0; `sample_action_map` draws
+    one for each episode.
+
+    Here: it is drawn once, by NumPy from `mapping_seed`.
+
+    Effect: it is another instance of the task; with `sample_action_map`, the
+    treasure cannot be found again.
+    """
     env, params, state = start_theirs("DeepSea-bsuite")
     theirs = jr.bernoulli(jr.key(0), 0.5, (8, 8))
     np.testing.assert_array_equal(state.action_mapping, theirs)
@@ -477,6 +596,12 @@ def test_the_mapping_of_deep_sea_is_another():
 
 
 def test_rewards_of_umbrella_chain_are_integers():
+    """UmbrellaChain: rewards are integers.
+
+    Here: they are floats.
+
+    Effect: nothing, once they are converted.
+    """
     env, params, state = start_theirs("UmbrellaChain-bsuite")
     reward = jax.eval_shape(env.step_env, KEY, state, i32(1), params)[2]
     assert jnp.issubdtype(reward.dtype, jnp.integer)
@@ -485,6 +610,12 @@ def test_rewards_of_umbrella_chain_are_integers():
 
 
 def test_the_space_of_memory_chain_lacks_a_bit():
+    """MemoryChain: the space says 0 to `2 num_bits`.
+
+    Here: it includes both bits, which are observed as -1 and 1.
+
+    Effect: an agent that scales by the space's bounds clips the bits.
+    """
     space = space_of_theirs("MemoryChain-bsuite")
     env, params = make("MemoryChain-bsuite")
     bits = {float(env.reset(jr.key(i), params)[0][2]) for i in range(10)}
@@ -511,6 +642,13 @@ def mnist_folder(tmp_path):
 def test_the_space_of_mnist_bandit_lacks_half_of_the_brightness(
     mnist_folder, monkeypatch
 ):
+    """MNISTBandit: the space says 0 to 1, although half of the brightnesses are
+    negative.
+
+    Here: it says -128/255 to 127/255.
+
+    Effect: an agent that scales by the space's bounds clips the image.
+    """
     from gymnax.utils import load_mnist
 
     read = load_mnist.load_mnist
@@ -527,6 +665,12 @@ def test_the_space_of_mnist_bandit_lacks_half_of_the_brightness(
 
 
 def test_the_space_of_catch_is_of_integers():
+    """Catch: the space has the dtype int32.
+
+    Here: it is float32, as the observations are.
+
+    Effect: nothing.
+    """
     assert space_of_theirs("Catch-bsuite").dtype == jnp.int32
     env, params, _ = start_theirs("Catch-bsuite")
     assert jax.eval_shape(env.reset_env, KEY, params)[0].dtype == jnp.float32
@@ -538,6 +682,14 @@ def test_the_space_of_catch_is_of_integers():
 
 @pytest.mark.parametrize("name", ["BernoulliBandit", "GaussianBandit"])
 def test_bandits_show_the_time_as_if_the_limit_were_100(name):
+    """BernoulliBandit, GaussianBandit: the observed time runs from -1 to 1 over 100
+    steps, whatever the time limit.
+
+    Here: it does over `max_steps` steps, as in the released code.
+
+    Effect: with another time limit, gymnax's agent cannot tell when the end is
+    near.
+    """
     env, params, state = start_theirs(
         f"{name}-misc", params=dict(max_steps_in_episode=50), time=50.0
     )
@@ -549,6 +701,12 @@ def test_bandits_show_the_time_as_if_the_limit_were_100(name):
 
 
 def test_bernoulli_bandit_is_dependent():
+    """BernoulliBandit: only the dependent bandit with a given probability.
+
+    Here: the paper's uniform and independent bandits too.
+
+    Effect: only one of the paper's tasks can be trained on.
+    """
     env, params, _ = start_theirs("BernoulliBandit-misc")
     arms = starts_of_theirs(env, params, 200).reward_probs
     assert len(np.unique(np.round(arms, 4), axis=0)) == 2
@@ -560,6 +718,12 @@ def test_bernoulli_bandit_is_dependent():
 
 
 def test_rewards_of_bernoulli_bandit_are_integers():
+    """BernoulliBandit: rewards are integers, and the space says they are at most 2.
+
+    Here: they are floats, at most 1.
+
+    Effect: nothing, once they are converted.
+    """
     env, params, state = start_theirs("BernoulliBandit-misc")
     reward = jax.eval_shape(env.step_env, KEY, state, i32(1), params)[2]
     assert jnp.issubdtype(reward.dtype, jnp.integer)
@@ -570,6 +734,13 @@ def test_rewards_of_bernoulli_bandit_are_integers():
 
 
 def test_the_space_of_gaussian_bandit_has_no_negative_rewards():
+    """GaussianBandit: the space says that rewards are from 0 to 2, and times from
+    0.
+
+    Here: rewards are unbounded, and times start at -1.
+
+    Effect: an agent that clips to the space never sees a negative reward.
+    """
     space = space_of_theirs("GaussianBandit-misc")
     assert (space.low[0], space.high[0], space.low[-1]) == (0, 2, 0)
     env, params, state = start_theirs("GaussianBandit-misc", mu=-1.0)
@@ -589,6 +760,12 @@ def test_the_space_of_gaussian_bandit_has_no_negative_rewards():
 )
 @pytest.mark.parametrize("row, column, back", [(1, 1, 0), (3, 3, 3)])
 def test_an_agent_of_frozen_lake_walks_on_after_the_end(row, column, back):
+    """FrozenLake: an agent in a hole or at the goal walks on.
+
+    Here: it stays there, with a reward of 0.
+
+    Effect: only planning from such states.
+    """
     env, params = make("FrozenLake-misc", is_slippery=False)
     state = env.reset_env(KEY, params)[1].replace(position=i32(4 * row + column))
     assert env.is_terminated(state, params)
@@ -608,12 +785,26 @@ def test_an_agent_of_frozen_lake_walks_on_after_the_end(row, column, back):
     ],
 )
 def test_frozen_lake_has_one_start_and_one_goal(desc, ours, message):
+    """FrozenLake: a map has a single start and a single goal.
+
+    Here: it may have any number.
+
+    Effect: fewer maps are possible.
+    """
     with pytest.raises(ValueError, match=message):
         gymnax.make("FrozenLake-misc", desc=desc)
     assert starts_of_ours(OURS[ours](), 3).row.shape == (3,)
 
 
 def test_the_image_of_four_rooms_is_transposed_and_lacks_the_goal():
+    """FourRooms: the image has the agent's row and column swapped, and does not
+    show the goal.
+
+    Here: the agent is where it is, and the goal has a channel.
+
+    Effect: the observation does not match the walls, and a random goal must be
+    searched for.
+    """
     env, params = make("FourRooms-misc", use_visual_obs=True)
     seen, state = env.reset_env(KEY, params)
     row, column = map(int, state.pos)
@@ -627,6 +818,12 @@ def test_the_image_of_four_rooms_is_transposed_and_lacks_the_goal():
 
 
 def test_a_goal_of_four_rooms_may_be_drawn_where_the_agent_starts():
+    """FourRooms: a goal that is drawn may lie where the agent starts.
+
+    Here: it never does, unless `goal_avoids_agent=False`.
+
+    Effect: one episode in 104 starts at its goal.
+    """
     env, params, _ = start_theirs("FourRooms-misc", params=dict(resample_goal_pos=True))
     state = starts_of_theirs(env, params, 10_000)
     assert_frequency((state.pos == state.goal).all(axis=1), 1 / 104)
@@ -637,6 +834,12 @@ def test_a_goal_of_four_rooms_may_be_drawn_where_the_agent_starts():
 
 
 def test_the_goal_of_four_rooms_stays():
+    """FourRooms: a goal cannot move within an episode.
+
+    Here: `goal_duration` moves it.
+
+    Effect: that variant of the task is missing.
+    """
     env, params, theirs = start_theirs("FourRooms-misc")
     ours, our_state = start("FourRooms, goal moves")
     goals = set()
@@ -659,6 +862,13 @@ def next_to_the_goal():
 
 
 def test_a_teleport_of_meta_maze_may_lead_to_the_goal():
+    """MetaMaze: the teleport may lead onto the goal, and then the episode
+    terminates.
+
+    Here: it leads to another cell, and an episode never terminates.
+
+    Effect: one find in 65 ends the episode, so finding the goal has a cost.
+    """
     (env, params, state), (ours, our_state) = next_to_the_goal()
     keys = jr.split(KEY, 5000)
     _, after, reward, terminated, _ = steps_of_theirs(env, keys, state, 0, params)
@@ -671,6 +881,12 @@ def test_a_teleport_of_meta_maze_may_lead_to_the_goal():
 
 
 def test_the_goal_of_meta_maze_may_be_in_the_middle():
+    """MetaMaze: the goal may be in the middle, where the agent starts.
+
+    Here: it never is.
+
+    Effect: one episode in 65 starts on its goal.
+    """
     env, params, _ = start_theirs("MetaMaze-misc")
     state = starts_of_theirs(env, params, 5000)
     assert_frequency((state.goal == state.pos).all(axis=1), 1 / 65)
@@ -681,6 +897,12 @@ def test_the_goal_of_meta_maze_may_be_in_the_middle():
 
 
 def test_the_actions_of_meta_maze_have_another_order():
+    """MetaMaze: actions are up, right, down, left.
+
+    Here: they are up, down, left, right.
+
+    Effect: only the numbers of the actions.
+    """
     middle = np.array([5, 5])
     directions = {"up": (-1, 0), "right": (0, 1), "down": (1, 0), "left": (0, -1)}
     env, params, state = start_theirs("MetaMaze-misc", goal=jnp.array([1, 1]))
@@ -696,6 +918,12 @@ def test_the_actions_of_meta_maze_have_another_order():
 
 
 def test_the_punishment_of_meta_maze_is_added():
+    """MetaMaze: `punishment` is added to the reward.
+
+    Here: `wall_penalty` is subtracted.
+
+    Effect: the sign of the parameter, which is 0 by default in both.
+    """
     env, params, state = start_theirs(
         "MetaMaze-misc", params=dict(punishment=1.0), pos=jnp.array([1, 1])
     )
@@ -707,6 +935,13 @@ def test_the_punishment_of_meta_maze_is_added():
 
 @pytest.mark.parametrize("size", [3, 7])
 def test_the_middle_of_meta_maze_may_be_a_pillar(size):
+    """MetaMaze: with 7 or 3 cells a side, the middle is a pillar, and the agent
+    starts inside it.
+
+    Here: the middle is free.
+
+    Effect: the first observation.
+    """
     env, params = make("MetaMaze-misc", maze_size=size)
     seen, state = env.reset_env(KEY, params)
     middle = size // 2 + 1
@@ -718,6 +953,14 @@ def test_the_middle_of_meta_maze_may_be_a_pillar(size):
 
 
 def test_a_large_receptive_field_moves_the_start_of_meta_maze():
+    """MetaMaze: with a receptive field of 5 or more, the agent does not start in
+    the middle.
+
+    Here: it does.
+
+    Effect: with 9 cells a side and a field of 5, gymnax's agent starts inside a
+    pillar.
+    """
     env, params = make("MetaMaze-misc", rf_size=5)
     seen, state = env.reset_env(KEY, params)
     middle = env.env_map.shape[0] // 2
@@ -728,6 +971,14 @@ def test_a_large_receptive_field_moves_the_start_of_meta_maze():
 
 
 def test_the_time_of_meta_maze():
+    """MetaMaze: time is the number of steps; normalized, it runs from -1 to 1 over
+    100 steps.
+
+    Here: it is the fraction of the episode, from 0 to 1.
+
+    Effect: an input of up to 200 beside others of at most 10; normalized, it
+    reaches 3.
+    """
     env, params, state = start_theirs("MetaMaze-misc", time=200.0)
     assert env.get_obs(state, params)[-1] == 200
     assert env.get_obs(state, params.replace(normalize_time=True))[-1] == 3
@@ -750,6 +1001,13 @@ def step_point_robots(name, position, action, **changes):
 
 
 def test_a_point_robot_at_the_goal_is_put_elsewhere():
+    """PointRobot: a robot that reaches the goal is moved elsewhere.
+
+    Here: it stays.
+
+    Effect: in gymnax the best policy must find the way back again and again, and
+    earns far less.
+    """
     theirs, ours = step_point_robots("PointRobot-misc", [0.05, 1.0], [0.0, 0.0])
     assert theirs[2] == ours.reward == 1
     assert np.abs(theirs[1].pos - jnp.array([0.05, 1.0])).max() > 0.1
@@ -757,12 +1015,26 @@ def test_a_point_robot_at_the_goal_is_put_elsewhere():
 
 
 def test_the_reward_of_point_robot_is_for_the_position_before():
+    """PointRobot: the reward is for the position before the move.
+
+    Here: it is for the position after the move.
+
+    Effect: the reward for a move comes one step late.
+    """
     theirs, ours = step_point_robots("PointRobot-misc", [0.25, 1.0], [-0.1, 0.0])
     np.testing.assert_allclose(theirs[1].pos, ours.state.position)
     assert theirs[2] == 0 and ours.reward == 1
 
 
 def test_starts_of_point_robot():
+    """PointRobot: starts are uniform in angle and radius in the half disc.
+
+    Here: they are uniform in a rectangle around it.
+
+    Effect: the distribution of starts; `start="half_disc"` is gymnax's,
+    `start="center"` its `center_init`.
+    """
+
     env, params, _ = start_theirs("PointRobot-misc")
     theirs = starts_of_theirs(env, params, 5000).pos
     half_disc = starts_of_ours(OURS["PointRobot, half disc"](), 5000).position
@@ -781,6 +1053,12 @@ def test_starts_of_point_robot():
 
 
 def test_point_robot_sees_an_action_that_is_not_clipped():
+    """PointRobot: the observed last action is not clipped.
+
+    Here: it is the move that was made.
+
+    Effect: nothing for actions in the space.
+    """
     theirs, ours = step_point_robots("PointRobot-misc", [0.5, 0.0], [3.0, -2.0])
     np.testing.assert_allclose(theirs[1].pos, ours.state.position)
     np.testing.assert_allclose(theirs[0][3:5], [3, -2])
@@ -789,6 +1067,12 @@ def test_point_robot_sees_an_action_that_is_not_clipped():
 
 
 def test_point_robot_shows_the_time_as_if_the_limit_were_100():
+    """PointRobot: the observed time is divided by 100, whatever the time limit.
+
+    Here: it is divided by `max_steps`.
+
+    Effect: with another time limit it leaves ± 1.
+    """
     env, params, state = start_theirs(
         "PointRobot-misc", params=dict(max_steps_in_episode=200), time=200.0
     )
@@ -798,6 +1082,12 @@ def test_point_robot_shows_the_time_as_if_the_limit_were_100():
 
 
 def test_reacher_can_only_be_seen_with_two_joints():
+    """Reacher: observations exist only for two joints.
+
+    Here: they exist for any number.
+
+    Effect: arms with more joints cannot be trained on.
+    """
     env, params = make("Reacher-misc", num_joints=3)
     with pytest.raises(TypeError, match="concatenate"):
         env.reset(KEY, params)
@@ -832,12 +1122,24 @@ def step_pongs(action, **places):
 
 
 def test_the_ball_of_pong_leaves_at_the_top():
+    """Pong: a ball that leaves the screen at the top goes on there.
+
+    Here: it is reflected.
+
+    Effect: no paddle can reach such a ball, so the episode is about to end.
+    """
     theirs, ours = step_pongs(0, ball=(0.5, 20.0), velocity=(-1, 1))
     assert (theirs.ball_position[0], theirs.ball_velocity[0]) == (-0.5, -1)
     assert (ours.row, ours.row_velocity) == (0.5, 1)
 
 
 def test_the_vertical_speed_of_pong_is_rounded():
+    """Pong: the vertical speed of the ball is rounded to an integer.
+
+    Here: it is a fraction.
+
+    Effect: where on the paddle the ball is hit matters less.
+    """
     theirs, ours = step_pongs(0, ball=(16.0, 1.5), velocity=(0, -1))
     np.testing.assert_allclose(theirs.ball_position, [ours.row, ours.column])
     assert theirs.ball_velocity[1] == ours.column_velocity == 1
@@ -846,6 +1148,12 @@ def test_the_vertical_speed_of_pong_is_rounded():
 
 
 def test_the_paddles_of_pong_stay_on_the_screen():
+    """Pong: the paddles stay on the screen.
+
+    Here: they can leave it and come back.
+
+    Effect: here a paddle can be moved too far.
+    """
     theirs, ours = step_pongs(1, ball=(9, 20), velocity=(0, 1), paddles=(2, 15))
     assert (theirs.paddle_centers[0], ours.left_paddle) == (2, 1)
     theirs, ours = step_pongs(1, ball=(9, 20), velocity=(0, 1), paddles=(-4, 15))
@@ -853,6 +1161,12 @@ def test_the_paddles_of_pong_stay_on_the_screen():
 
 
 def test_positions_of_paddles_of_pong_are_cut_off():
+    """Pong: paddle positions are truncated to integers.
+
+    Here: they stay as they are.
+
+    Effect: nothing for an even height and an integer speed.
+    """
     env, params = make("Pong-misc", height=13)
     state = env.reset_env(KEY, params)[1]
     assert state.paddle_centers[0] == 6.5
@@ -865,6 +1179,13 @@ def test_positions_of_paddles_of_pong_are_cut_off():
 
 
 def test_sticky_actions_outlive_an_episode():
+    """StickyAction: the last action is remembered beyond the end of an episode, as
+    in the package.
+
+    Here: it is forgotten, unless `carry_over` is on.
+
+    Effect: the first action of an episode may repeat one of the episode before.
+    """
     from gymnax.wrappers import StickyActionWrapper
 
     env, params = make("CartPole-v1")

@@ -1,8 +1,8 @@
 """Checks that nothing public is left without a description; part of `make lint`.
 
 It names every public name without a docstring, every parameter without a meaning, every
-registered environment without a page, a picture or a source, and every module that the
-reference leaves out. Nothing is compiled.
+registered environment without a page, a picture, a source or a row on the page about
+fidelity, and every module that the reference leaves out. Nothing is compiled.
 """
 
 import dataclasses
@@ -21,6 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import api
 import environments
+import fidelity
 
 import eqenvs
 from eqenvs._parametric import AbstractParametric, described_fields
@@ -38,7 +39,7 @@ def problems() -> list[str]:
         found += of_name(path, value)
     for id in eqenvs.registered():
         found += of_environment(id)
-    return found + of_modules()
+    return found + of_departures() + of_modules()
 
 
 def public_names() -> Iterator[tuple[str, Any]]:
@@ -144,12 +145,26 @@ def of_environment(id: str) -> list[str]:
         found.append(f"{id} has no source: the second paragraph of its module.")
     if re.search(r"[.)] \d\.(\s|$)", page.rules):
         found.append(f"a rule of {id} does not begin on a line of its own.")
+    if not fidelity.is_listed(cls):
+        found.append(
+            f"{id} has no row in docs/fidelity.md: the docstring of its module has no "
+            "'**Deviations:**', or the page has no tables of its family."
+        )
     title = environments.cited_title(page.source)
     if title is not None and environments.bibtex(page.source) is None:
         found.append(f"docs/_hooks/references.bib has no entry for {title!r}.")
     if cls.draw is eqenvs.AbstractEnvironment.draw:
         found.append(f"{id} has no picture: {cls.__name__} does not define `draw`.")
     return found
+
+
+def of_departures() -> list[str]:
+    """What is wrong with the docstrings that the tables of gymnax's departures need."""
+    try:
+        fidelity.departures()
+    except ValueError as error:
+        return [str(error)]
+    return []
 
 
 def of_modules() -> list[str]:

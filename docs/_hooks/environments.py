@@ -1,8 +1,8 @@
 """Makes a page for every registered environment, the gallery, and the picture wall.
 
 Everything on these pages is written somewhere else: in the docstrings of an
-environment's class and module, in its described fields, in its facts, in
-`docs/fidelity.md` and in `benchmarks/results/`.
+environment's class and module, in its described fields, in its facts, in the tests of
+gymnax's departures and in `benchmarks/results/`.
 """
 
 import collections
@@ -30,6 +30,7 @@ for _folder in (ROOT, ROOT / "docs" / "_hooks"):
     if str(_folder) not in sys.path:
         sys.path.insert(0, str(_folder))
 
+import fidelity  # noqa: E402
 from policies import POLICIES  # noqa: E402
 from results import number, originals, results  # noqa: E402
 
@@ -121,8 +122,8 @@ class Page:
 
     @property
     def module_doc(self) -> list[str]:
-        """The paragraphs of the module's docstring."""
-        doc = inspect.cleandoc(sys.modules[self.cls.__module__].__doc__ or "")
+        """The paragraphs of the module's docstring, without its deviations."""
+        doc, _ = fidelity.parts(sys.modules[self.cls.__module__])
         return re.split(r"\n\s*\n", doc)
 
     @property
@@ -407,22 +408,11 @@ class Page:
         return f"## Rules\n\n{linked(self.rules)}" if self.rules else ""
 
     def _differences(self) -> str:
-        names = {p.id for p in pages() if p.cls is self.cls} | {self.cls.__name__}
-        anchor, rows = departures(self.spec.family, names)
-        where = "../fidelity.md" + (f"#{anchor}" if anchor else "")
-        parts = ["## Fidelity"]
-        if rows:
-            parts.append("Where gymnax 1.0.1 departs from the original:")
-            parts.append(
-                "| gymnax | the original, and here | what it changes |\n"
-                "| --- | --- | --- |\n"
-                + "\n".join(f"| {' | '.join(row)} |" for row in rows)
-            )
-        parts.append(
-            f"[Fidelity]({where}) says how it is compared with its original, and lists "
-            "every deviation."
+        return (
+            f"## Fidelity\n\n{fidelity.section(self.cls)}\n\n"
+            f"[How it is compared with its original](../fidelity.md"
+            f"#{fidelity.anchor(self.cls)})."
         )
-        return "\n\n".join(parts)
 
     def _speed(self) -> str:
         return f"## Speed\n\n{self.speed}"
@@ -653,37 +643,6 @@ def bibtex(source: str) -> str | None:
 
 def _words(title: str) -> str:
     return " ".join(re.findall(r"[a-z]+", title.lower()))
-
-
-# `docs/fidelity.md`
-
-
-@ft.cache
-def fidelity() -> dict[str, str]:
-    """The sections of the page, by heading."""
-    text = (ROOT / "docs" / "fidelity.md").read_text()
-    parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
-
-
-def departures(family: str, names: set[str]) -> tuple[str, list[list[str]]]:
-    """Where the page speaks of an environment: the anchor of a section, and the rows
-    of its table of gymnax's departures."""
-    found, rows = "", []
-    for heading, text in fidelity().items():
-        is_own = heading in names
-        if not is_own and not heading.lower().startswith(family.lower()):
-            continue
-        found = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
-        for line in text.splitlines():
-            cells = [cell.strip() for cell in line.strip().strip("|").split(" | ")]
-            if not line.startswith("|") or cells[0].startswith(("---", "gymnax")):
-                continue
-            if is_own and len(cells) == 3:
-                rows.append(cells)
-            elif len(cells) == 4 and cells[0] in {*names, "all", "both"}:
-                rows.append(cells[1:])
-    return found, rows
 
 
 # All of them together.

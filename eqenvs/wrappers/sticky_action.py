@@ -8,9 +8,13 @@ Intelligence Research, 2018), with the details of the package `minatar`
 1. With a fixed probability, the environment takes the last action instead of the new
    one.
 2. Whichever of the two it took becomes the last action, so a repeat can be repeated.
-3. At the start of an episode, the last action is zero. In `minatar` this holds only for
-   the first episode of a game; the others start with the last action of the previous
-   episode, as they do here with `carry_over=True`.
+3. At the start of an episode, the last action is zero.
+
+**Deviations:**
+
+- The package forgets the last action only before the first episode of a game: every
+  other episode starts with the last action of the previous one, as it does here with
+  `carry_over=True`.
 """
 
 from typing import Any, Generic

@@ -14,7 +14,7 @@ from eqenvs.fields import real
 ROOT = pathlib.Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "docs" / "_hooks"))
 complete = pytest.importorskip("complete", reason="needs the packages of `docs`")
-environments = complete.environments
+environments, fidelity = complete.environments, complete.fidelity
 
 
 def test_everything_public_is_described():
@@ -59,10 +59,47 @@ def test_an_environment_without_a_page_a_picture_or_a_source_is_found(monkeypatc
     monkeypatch.setattr(
         eqenvs.wrappers.TimeLimit, "draw", eqenvs.AbstractEnvironment.draw
     )
-    page, source, picture = complete.of_environment("Nothing-v0")
+    page, source, row, picture = complete.of_environment("Nothing-v0")
     assert page.startswith("Nothing-v0 has no complete page: TimeLimit lacks ['Observ")
     assert source.startswith("Nothing-v0 has no source")
+    assert row.startswith("Nothing-v0 has no row in docs/fidelity.md")
     assert picture == "Nothing-v0 has no picture: TimeLimit does not define `draw`."
+
+
+def test_what_differs_is_read_from_the_docstrings():
+    text, sections = fidelity.parts(eqenvs.environments.minatar.freeway)
+    assert text.startswith("Freeway: ") and "**" not in text
+    assert list(sections) == ["Deviations", "Kept"]
+    assert len(sections["Deviations"]) == 2
+    page = fidelity.section(eqenvs.Freeway)
+    for found in (
+        "It matters only if `max_steps` is raised",
+        "Sticky actions are not part of the games",
+        "| The game never terminates | It terminates in step 2501 |",
+    ):
+        assert found.lower() in page.lower()
+    assert fidelity.section(eqenvs.Pendulum).startswith("Nothing differs")
+
+
+def test_every_test_of_gymnax_has_a_row_and_every_environment_too():
+    rows = "\n".join(fidelity.tables(family) for family in fidelity.headings())
+    for found in fidelity.departures():
+        assert f"| {fidelity.cell(found.gymnax)} |" in rows
+    for id in eqenvs.registered():
+        name = environments.Page(id).cls.__name__
+        assert f"| {fidelity.linked(name)} |" in rows
+
+
+def test_a_departure_that_cannot_be_read_is_found(monkeypatch):
+    with pytest.raises(ValueError, match="names \\['Nothing'\\]"):
+        fidelity.departure("test", "Nothing: a. Here: b. Effect: c.")
+    with pytest.raises(ValueError, match="docstring of test_it must be"):
+        fidelity.departure("test_it", "CartPole: something else.")
+    monkeypatch.setattr(fidelity, "DEPARTURES", pathlib.Path(__file__))
+    fidelity.departures.cache_clear()
+    (problem,) = complete.of_departures()
+    fidelity.departures.cache_clear()
+    assert problem.startswith("the docstring of test_everything_public_is_described")
 
 
 def test_citations():

@@ -11,6 +11,21 @@ the right one can also follow the ball by itself.
 3. A ball that reaches a paddle bounces off it. Its vertical velocity changes by how far
    from the middle of the paddle it hits, as a fraction of `paddle_half_height`.
 4. The episode terminates when the ball leaves the screen on the left or on the right.
+
+**Deviations:**
+
+- The original has no computer player: an agent moves both paddles
+  (`right_player="agent"`). The default player, which follows the ball, is gymnax's. So
+  are the speed of the paddles, 1 rather than 2, and the time limit.
+- The original's observation is one frame with the ball and the paddles. Here, as in
+  gymnax, each has its own channel, and a third channel shows the ball one step earlier,
+  which reveals its direction.
+
+**Kept:**
+
+- Both players get the same reward, 1 for every step that the ball stays in play.
+- What the original's code notes as incorrect: the ball is reflected in column 1 and
+  `width - 2`, and the right paddle reaches nearly a row further than the left one.
 """
 
 import functools as ft

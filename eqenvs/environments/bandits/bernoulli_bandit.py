@@ -12,6 +12,13 @@ agent observes.
 
 The paper's easy, medium and hard dependent bandits are `kind="dependent"` with a
 `reward_probability` of 0.1, 0.25 and 0.4.
+
+**Deviations:**
+
+- Observations are in gymnax's order, reward, action, time; the code's is reward, time,
+  action.
+- The paper's bandit with eleven arms, one of which reveals the best other one, is
+  omitted: its rewards are not 0 and 1, and the released code cannot run it.
 """
 
 from typing import Literal

@@ -9,6 +9,10 @@ the same author's https://github.com/RobertTLange/minimal-meta-rl (`bandits/`).
    once per episode from a normal distribution around -1.
 3. Whether it is worth trying the second arm at all depends on how much its mean varies
    between episodes (σ_p), how noisy a pull is (σ_l), and how long an episode lasts.
+
+**Deviations:**
+
+- The paper does not number the arms. As in gymnax, arm 0 is the one that always pays 0.
 """
 
 import math

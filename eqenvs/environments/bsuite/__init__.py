@@ -1,3 +1,17 @@
+"""The environments of bsuite 0.3.6 (https://github.com/google-deepmind/bsuite).
+
+**Deviations:**
+
+- An observation of shape `(1, k)` has the shape `(k,)` here. Catch's board and
+  DeepSea's grid stay two-dimensional.
+- bsuite accumulates regret and similar numbers over the life of an environment, for its
+  scores. They follow from the rewards and are not part of a state here.
+- There is a time limit, `max_steps`, which bsuite does not have. With the defaults, an
+  episode always terminates before it, or at the same step (DeepSea, DiscountingChain
+  and MNISTBandit, whose last step is both terminated and truncated). The two CartPoles
+  and MountainCar have no time limit by default.
+"""
+
 from ..._registry import register
 from .cart_pole import (
     BsuiteCartPole as BsuiteCartPole,

@@ -11,8 +11,11 @@ https://github.com/google-deepmind/bsuite), after Barto, Sutton & Anderson (1983
    middle. Otherwise it is 0, and the episode terminates.
 4. The episode also terminates when more than `max_time` has passed.
 
-bsuite adds up the time in floating point, step by step. Here it is the number of steps
-times `time_delta`: with the default parameters, both end an episode in step 1001.
+**Deviations:**
+
+- The time is the number of steps times `time_delta`, where bsuite adds `timescale` up
+  in floating point. With the default parameters, both end an episode in step 1001; if
+  `max_time` is a multiple of another `timescale`, they may differ by a step.
 """
 
 import math

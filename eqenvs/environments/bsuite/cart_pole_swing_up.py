@@ -12,8 +12,10 @@ https://github.com/google-deepmind/bsuite).
 4. The episode terminates when the cart leaves the track or more than `max_time` has
    passed.
 
-As in bsuite's CartPole, the time is the number of steps times `time_delta`, and not a
-sum in floating point: with the default parameters, both end an episode in step 1001.
+**Deviations:**
+
+- As in `BsuiteCartPole`, the time is the number of steps times `time_delta`, and not a
+  sum in floating point.
 """
 
 import math

@@ -11,6 +11,8 @@ https://github.com/google-deepmind/bsuite).
 3. The ball falls by one row.
 4. The episode terminates when the ball reaches the bottom row, with a reward of 1 if
    it lands on the paddle and of -1 if it does not.
+
+**Deviations:** none.
 """
 
 import jax.numpy as jnp

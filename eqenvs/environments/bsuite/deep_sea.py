@@ -15,6 +15,11 @@ https://github.com/google-deepmind/bsuite).
 The stochastic version, `deterministic=False`, has wind and noise: a move to the right
 fails with probability 1 / `size`, and leaving the grid from its bottom left or bottom
 right corner adds a standard normal number to the reward.
+
+**Deviations:**
+
+- By default, the mapping is that of bsuite's experiments, where `mapping_seed` is 42.
+  bsuite's default, `mapping_seed=None`, draws a new one for each environment.
 """
 
 import math

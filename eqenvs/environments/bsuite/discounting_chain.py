@@ -9,6 +9,11 @@ https://github.com/google-deepmind/bsuite).
 2. Each chain pays once: after 1, 3, 10, 30 or 100 steps. It pays 1, but one of the
    chains, drawn once for the environment, pays 1.1.
 3. The episode terminates after 100 steps.
+
+**Deviations:**
+
+- By default, the mapping is that of `mapping_seed=0`. bsuite's default,
+  `mapping_seed=None`, draws a new one for each environment.
 """
 
 from collections.abc import Sequence

@@ -10,6 +10,13 @@ https://github.com/google-deepmind/bsuite).
 3. The clock is 0 after the reset and after the first step; every later step adds 1.
 4. The step after the index was shown terminates the episode. Its action is the answer:
    the reward is 1 if it is right and -1 if it is wrong. No other action matters.
+
+**Deviations:** none.
+
+**Kept:**
+
+- The first observation is shown twice, after the reset and after the first step, so an
+  episode has `memory_length + 1` steps.
 """
 
 import jax.numpy as jnp

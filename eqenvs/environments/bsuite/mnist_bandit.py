@@ -7,6 +7,14 @@ https://github.com/google-deepmind/bsuite).
 1. An episode draws one of the labeled images, and shows it.
 2. The action names a digit. It pays 1 if that is the label and -1 if it is not.
 3. The episode terminates after this one step, on an image of zeros.
+
+**Deviations:** none.
+
+**Kept:**
+
+- `MNISTBandit.load` reads the bytes of the images as signed: a brightness from 128 to
+  255 becomes a number from -128 to -1, and observations lie in [-128/255, 127/255].
+  `signed=False` reads them as intended.
 """
 
 import os

@@ -10,6 +10,10 @@ Gymnasium's does.
 2. The speed is limited.
 3. The car moves, and stops dead at the wall on the left.
 4. The episode terminates at the goal, at any speed, and after `episode_length` steps.
+
+**Deviations:**
+
+- bsuite's `max_steps` is `episode_length` here, because it terminates the episode.
 """
 
 import jax.numpy as jnp

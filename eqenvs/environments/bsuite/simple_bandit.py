@@ -7,6 +7,11 @@ https://github.com/google-deepmind/bsuite).
 1. The rewards of the arms are evenly spaced from 0 to 1; which arm pays which is drawn
    once for the environment and is the same in every episode.
 2. An episode is one step: it pays the reward of the arm that was pulled.
+
+**Deviations:**
+
+- By default, the mapping is that of `mapping_seed=0`. bsuite's default,
+  `mapping_seed=None`, draws a new one for each environment.
 """
 
 from collections.abc import Sequence

@@ -10,6 +10,8 @@ https://github.com/google-deepmind/bsuite).
 3. The last step pays 1 if the umbrella was taken when needed, or left when not, and -1
    otherwise. All earlier steps pay 1 or -1 at random.
 4. Distractors, meaningless fair bits, are drawn at every step.
+
+**Deviations:** none.
 """
 
 from typing import Any

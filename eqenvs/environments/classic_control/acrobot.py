@@ -9,6 +9,11 @@ Barto's book, as in Gymnasium's `Acrobot-v1`
 2. One step of the classical Runge-Kutta method moves the links.
 3. The angles are wrapped to ± π, and the velocities are limited.
 4. The episode terminates when the tip is one link's length above the bar.
+
+**Deviations:**
+
+- The torque noise is `None` by default and not 0, so that no random number is drawn for
+  it.
 """
 
 import math

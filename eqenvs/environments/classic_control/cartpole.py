@@ -9,6 +9,11 @@ Gymnasium's `CartPole-v1` (https://gymnasium.farama.org/environments/classic_con
 2. Newton's equations give the accelerations of the cart and of the pole.
 3. One step of Euler's method, explicit or semi-implicit, moves the cart and the pole.
 4. The episode terminates when the cart leaves the track or the pole leans too far.
+
+**Deviations:**
+
+- A state beyond the thresholds is never stepped, because `step` resets by itself.
+  Gymnasium warns and gives a reward of 0 there; here the reward is 1, as everywhere.
 """
 
 import math

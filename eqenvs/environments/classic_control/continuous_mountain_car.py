@@ -14,6 +14,13 @@ control" (University of Cambridge, 1990), as in Gymnasium's `MountainCarContinuo
    the limit.
 
 Rules 2 to 4 are in `_mountain_car.py`.
+
+**Deviations:**
+
+- Gymnasium rounds the state to 32 bits at every step, even when everything else has 64.
+- `step` and `advance` clip an action outside the space to it before anything else, so
+  an action of 3 costs 0.1 here and 0.9 in Gymnasium, which clips only the force.
+  `transition` does not clip, and matches Gymnasium.
 """
 
 import jax.numpy as jnp

@@ -10,6 +10,8 @@ control" (University of Cambridge, 1990), as in Gymnasium's `MountainCar-v0`
 4. The episode terminates when the car passes the goal fast enough.
 
 Rules 2 to 4 are in `_mountain_car.py`.
+
+**Deviations:** none.
 """
 
 import jax.numpy as jnp

@@ -10,6 +10,8 @@ paper of its own.
    move.
 3. Gravity and the torque accelerate the rod, whose speed is limited.
 4. The new speed moves the rod.
+
+**Deviations:** none.
 """
 
 import math

@@ -9,6 +9,19 @@ rules are those of its implementation https://github.com/howardh/gym-fourrooms.
 2. The agent moves there unless there is a wall; then it stays where it is.
 3. If it is at the goal now, it is rewarded and the episode terminates.
 4. With `goal_duration`, the goal moves to another cell every `goal_duration` steps.
+
+**Deviations:**
+
+- `start` and `goal` are fixed by default, at gymnax's cells. The original draws both
+  for every episode, as `start=None, goal=None` does. There, the next start is also
+  never the previous episode's goal; here, episodes are independent.
+- `goal_duration` counts the steps of an episode. The original keeps counting across
+  episodes (`goal_duration_steps`), and shows a goal that has moved one step late.
+- The original can keep a goal for several episodes (`goal_duration_episodes`). Here,
+  fix it: `goal=(row, column)`.
+- `slip_probability` can be anything up to 1. The original's cannot exceed 3/4.
+- The original has no images. `observation="image"` is gymnax's, with a channel for the
+  goal.
 """
 
 from typing import Literal

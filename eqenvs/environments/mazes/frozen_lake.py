@@ -7,6 +7,11 @@ The rules are those of Gymnasium's `FrozenLake-v1`
 2. On slippery ice it moves in the intended direction with probability `success_rate`,
    and otherwise to either side with equal probability.
 3. A hole or a goal ends the episode. Both are absorbing.
+
+**Deviations:**
+
+- `map` replaces both `desc` and `map_name`. A map with a letter other than S, F, H and
+  G, which Gymnasium treats as frozen, is refused, and so is one without an S.
 """
 
 import equinox as eqx

@@ -12,6 +12,11 @@ self-modifying neural networks with differentiable neuromodulated plasticity" (I
    `wall_penalty`.
 3. A move onto the goal pays `goal_reward`, and takes the agent to another free cell,
    drawn at random.
+
+**Deviations:**
+
+- The constant inputs of the original's network, a 1 and a 0, are omitted. The others
+  are in gymnax's order: cells, last action, last reward, time.
 """
 
 import jax.numpy as jnp

@@ -1,3 +1,18 @@
+"""The games of MinAtar, after the package `minatar` (https://github.com/kenjyoung/MinAtar).
+
+**Deviations:**
+
+- There is a time limit, `max_steps`, that of gymnax: 1000 steps, and 2500 for Freeway.
+  The package limits only Freeway.
+- Sticky actions are not part of the games; use the wrapper `StickyAction`.
+- The minimal set of actions is the default; `minimal_actions=False` gives all six, in
+  the package's order.
+- After the end of a game, the package returns a reward of 0 and leaves the game
+  unchanged. Here `step` has begun the next episode, and `transition` continues by the
+  same rules.
+- Random outcomes have their probabilities to within a few parts in a million.
+"""
+
 from ..._registry import register
 from .asterix import Asterix as Asterix, AsterixState as AsterixState
 from .breakout import Breakout as Breakout, BreakoutState as BreakoutState

@@ -14,6 +14,10 @@ the rules of their package `minatar` (https://github.com/kenjyoung/MinAtar) one 
 5. Both timers run down by one.
 6. Whenever the ramp timer runs out, entities enter more often from then on and, every
    second time, also move more often.
+
+**Deviations:**
+
+- The package's `shot_timer`, which nothing reads, is omitted.
 """
 
 import dataclasses

@@ -15,6 +15,8 @@ the rules of their package `minatar` (https://github.com/kenjyoung/MinAtar) one 
    one. If the paddle is in the column that the ball comes from, the ball stays in its
    row and reverses its vertical direction; if the paddle is in the column that the ball
    goes to, it reverses both directions; otherwise the episode terminates.
+
+**Deviations:** none.
 """
 
 import functools as ft

@@ -14,6 +14,18 @@ the rules of their package `minatar` (https://github.com/kenjyoung/MinAtar) one 
    the bottom row.
 4. The chicken's timer runs down by one.
 5. The episode terminates when the game's time limit has passed.
+
+**Deviations:**
+
+- The package terminates the episode in step 2501. That limit is `time_limit` here; it
+  matters only if `max_steps` is raised.
+- In the package, a car has no direction with a probability of about 2⁻⁵³; here it
+  always has one.
+
+**Kept:**
+
+- Although the package's comments say otherwise, a car whose pace is `n` moves in every
+  `n + 1`th step, so the fastest cars move in every second step.
 """
 
 from typing import NamedTuple

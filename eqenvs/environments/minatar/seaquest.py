@@ -38,6 +38,19 @@ enter 30 steps apart and leave in the 60th step, so they need 2 slots. A submari
 every 11 steps and its bullet is gone within 10, so a slot has room for one bullet,
 which leaves the screen before the submarine would. The player fires every 5 steps, and
 its bullets are gone within 10, so there are at most 2.
+
+**Deviations:**
+
+- The original's unbounded lists have fixed sizes, which the rules never exceed. Only
+  the order of enemy bullets is not kept; nothing depends on it.
+
+**Kept:**
+
+- Surfacing with six divers leaves -1 aboard, and with -1 aboard the player can surface
+  for full oxygen any number of times.
+- An enemy submarine that is hit while it moves still fires if it was about to.
+- If two divers are at the player's position and there is room for one, the one that
+  entered later comes aboard.
 """
 
 import dataclasses

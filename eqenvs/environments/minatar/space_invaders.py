@@ -21,6 +21,8 @@ Nothing is random.
 7. When all aliens are shot, a new wave appears at the top. Each wave is a little faster
    than the one before, up to the seventh.
 8. All timers run down by one.
+
+**Deviations:** none.
 """
 
 import functools as ft

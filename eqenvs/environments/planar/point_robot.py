@@ -8,6 +8,18 @@ its code (https://github.com/Rondorf/BOReL).
 2. The robot is rewarded for being within `goal_radius` of the goal; or, with
    `dense_reward`, its reward is minus the distance to the goal.
 3. The goal is not observed; only the rewards reveal it.
+
+**Deviations:**
+
+- BOReL draws a list of goals for an environment and picks one for each task. Here a
+  goal is given (`goal`, for example from `PointRobot.random_goal`) or drawn for each
+  episode.
+- BOReL's agent observes the position (`observation="position"`), and its method keeps
+  the history. The default here adds the last reward, the last move and the time, in
+  gymnax's order.
+- The time limit is gymnax's, 100 steps rather than 60.
+- In BOReL, a wrapper maps actions from ± 1 to ± 0.1 and clips them. Here actions are in
+  ± `max_force`, and clipped.
 """
 
 import math

@@ -8,6 +8,11 @@ portability" (2021), in its `ivy_gym` (https://github.com/unifyai/gym).
    change, then their angles, with the new velocities.
 3. Every segment of the arm is 1 m long, and its angle is measured from the x axis, not
    from the previous segment. The reward is high when the arm's end is at the goal.
+
+**Deviations:**
+
+- The original has no time limit; the one here is gymnax's.
+- The original has two joints; here, any number works.
 """
 
 import math

@@ -7,6 +7,11 @@ portability" (2021), in its `ivy_gym` (https://github.com/unifyai/gym).
 2. One step of the semi-implicit Euler method moves it: first its velocity changes, then
    its position, with the new velocity.
 3. The reward is high near the goal, and vanishes near any urchin.
+
+**Deviations:**
+
+- The original has no time limit; the one here is gymnax's.
+- The original has five urchins; here, any number works.
 """
 
 import math

@@ -16,6 +16,13 @@ Introduction" (2018), as in Gymnasium's `Blackjack-v1`
 
 A dealer takes at most ten more cards: the longest hand is six aces, a six and five more
 aces.
+
+**Deviations:**
+
+- The suit and the face of the dealer's card, which Gymnasium draws for its picture
+  only, are omitted.
+- A sequence of five cards, which come from one random word, has its probability to
+  within 2⁻³².
 """
 
 import math
