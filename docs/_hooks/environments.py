@@ -19,6 +19,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from mkdocs.config.defaults import MkDocsConfig
@@ -31,12 +32,12 @@ for _folder in (ROOT, ROOT / "docs" / "_hooks"):
         sys.path.insert(0, str(_folder))
 
 import fidelity  # noqa: E402
-from policies import POLICIES  # noqa: E402
 from results import number, originals, results  # noqa: E402
 
 import eqenvs  # noqa: E402
 from eqenvs._environment import NO_LIMIT  # noqa: E402
 from eqenvs._parametric import described_fields  # noqa: E402
+from eqenvs.rendering import rasterize, Scene, Text  # noqa: E402
 from eqenvs.rendering.viewer._pack import pack_scenes, Packer  # noqa: E402
 from eqenvs.rendering.viewer._viewer import font_data, read_asset  # noqa: E402
 
@@ -109,13 +110,8 @@ class Page:
     @ft.cached_property
     def env(self) -> Any:
         if "images" in inspect.signature(self.spec.factory).parameters:
-            # Those of its data set would be downloaded. One that is drawn here will do.
-            image = np.zeros((28, 28), np.uint8)
-            image[5:8, 8:21] = 255
-            for row in range(8, 24):
-                column = 20 - (row - 8) // 2
-                image[row, column - 1 : column + 2] = 255
-            return self.spec.make(images=image[None], labels=[7])
+            # Those of its data set would be downloaded. Digits drawn here will do.
+            return self.spec.make(images=digits(), labels=range(10))
         return self.spec.make()
 
     # What is written elsewhere.
@@ -188,16 +184,25 @@ class Page:
         """Whether that agent was trained, or computed from the transitions."""
         return "trained" if self.trained.algorithm is not None else "exact"
 
+    @ft.cached_property
+    def lender(self) -> "Page | None":
+        """The page whose agent plays here, if this one has none of its own."""
+        others = (p for p in pages() if p.cls is self.cls and p.trained is not None)
+        return None if self.trained is not None else next(others, None)
+
     @property
     def policy(self) -> Any:
         """What plays in the pictures; `None` for random actions."""
-        if self.trained is not None:
-            return getattr(self.trained.agent, "greedy", self.trained.agent)
-        return POLICIES.get(self.cls.__name__)
+        trained = self.trained if self.lender is None else self.lender.trained
+        if trained is not None:
+            return getattr(trained.agent, "greedy", trained.agent)
+        return nearest_digit if self.cls is eqenvs.MNISTBandit else None
 
     @property
     def player(self) -> str:
         """What plays in the pictures, in words."""
+        if self.lender is not None:
+            return f"the {self.lender.kind} agent of {self.lender.id}"
         if self.trained is not None:
             return f"the {self.kind} agent"
         return "a random policy" if self.policy is None else "a hand-written policy"
@@ -303,7 +308,14 @@ class Page:
             f'title="Viewer of {self.id}" loading="lazy"></iframe>\n\n'
             f"Three lanes of {self.player}, in a page that "
             "[`eqenvs.rendering.Viewer`][] makes from any rollout. To play it "
-            f"yourself, run `eqenvs play {self.id}`."
+            f"yourself, run `eqenvs play {self.id}`." + self._images()
+        )
+
+    def _images(self) -> str:
+        if self.cls is not eqenvs.MNISTBandit:
+            return ""
+        return (
+            " The images here are drawn digits: those of MNIST are not part of eqenvs."
         )
 
     @property
@@ -352,6 +364,18 @@ class Page:
                 best = record["best_possible"]
                 how = f"mean return {best['mean']:.4g}: {best['how']}"
                 rows.append(("Best possible", how))
+        elif self.lender is not None:
+            link = f"[{self.lender.id}]({self.lender.id}.md)"
+            found = eqenvs.evaluate(self.env, self.policy, 0, num_episodes=1_000)
+            returns = np.asarray(found.episode_return)
+            error = returns.std(ddof=1) / len(returns) ** 0.5
+            rows.append(
+                (
+                    "Trained agent",
+                    f"that of {link}: mean return here {returns.mean():.4g} (standard "
+                    f"error {error:.2g}) in {len(returns):,} episodes",
+                )
+            )
         else:
             plays = f"none yet; {self.player} plays on this page"
             rows.append(("Trained agent", plays if self.viewer else "none yet"))
@@ -501,6 +525,23 @@ def pages() -> tuple[Page, ...]:
         return families.index(family) if family in families else len(families)
 
     return tuple(sorted((Page(id) for id in eqenvs.registered()), key=place))
+
+
+@ft.cache
+def digits() -> np.ndarray:
+    """An image of 28 x 28 pixels of every digit, like those of MNIST."""
+    white, black = (1.0, 1.0, 1.0), (0.0, 0.0, 0.0)
+    scenes = [
+        Scene(Text(str(digit), (0.5, 0.5), 0.7, white), (0, 0, 1, 1), black)
+        for digit in range(10)
+    ]
+    return np.stack([np.asarray(rasterize(scene, 28))[..., 0] for scene in scenes])
+
+
+def nearest_digit(key: Any, image: Any) -> Any:
+    """Compares an image with all that there are."""
+    del key
+    return jnp.argmin(jnp.sum((image - digits() / 255) ** 2, axis=(1, 2)))
 
 
 def speed_of(rate: float, lanes: int, machine: dict[str, Any]) -> str:
@@ -727,11 +768,8 @@ def players() -> str:
     parts = [f"trained agents play {trained}"] if trained else []
     if exact:
         parts.append(f"optimal policies from value iteration {exact}")
-    names = {
-        "a hand-written policy": "hand-written policies",
-        "a random policy": "a random policy",
-    }
-    parts += [f"{names[name]} {count[name]}" for name in names if count[name]]
+    for name in ("a hand-written policy", "a random policy"):
+        parts += [f"{name} {count[name]}"] if count[name] else []
     *most, last = parts
     return f"{', '.join(most)} and {last}" if most else last
 

@@ -207,7 +207,7 @@ def linked(name: str) -> str:
     """A class, with a link to the first of its pages."""
     if name in classes():
         return f"[{name}](environments/{classes()[name]}.md)"
-    return f"[{name}][eqenvs.{name}]"
+    return f"[{name}][eqenvs.wrappers.{name}]"
 
 
 def label(names: tuple[str, ...], family: list[str]) -> str:
