@@ -129,7 +129,7 @@ def _foreign_spec(id: str) -> EnvironmentSpec:
     def entry_point(**parameters: Any) -> AbstractEnvironment:
         # `eqenvs.adapters` says what to install if the library is missing.
         adapters = importlib.import_module(".adapters", __package__)
-        return adapters.adapter(module).make(name, **parameters)
+        return adapters._adapter(module).make(name, **parameters)
 
     entry_point.__doc__ = f"{name} of {library}."
     return EnvironmentSpec(id=id, entry_point=entry_point, family=library)

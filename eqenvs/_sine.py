@@ -5,10 +5,13 @@ many numbers at a time.
 """
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Float32
+from jaxtyping import Array, Bool, Float, Float32
+
+from ._fusion import computed_once
 
 
 # π/2 in two parts. The first has so few bits that its multiples are exact.
@@ -17,21 +20,27 @@ _QUARTER_REST = math.pi / 2 - _QUARTER
 
 
 def sin_cos(
-    angle: Float[Array, "*shape"],
+    angle: Float[Array, "*shape"], true: Bool[Array, ""] | None = None
 ) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
     """The sine and the cosine of an angle (rad).
 
     In `float32`, they are off by less than 1e-7 for angles within ± 1,000, and within
     ± 1 for all.
+
+    **Arguments:**
+
+    - `angle`: the angle.
+    - `true`: for a batch to compute the polynomials once, and not for each of their
+        uses, a condition that always holds but that the compiler cannot prove.
     """
     if angle.dtype == jnp.float32:
-        return _sin_cos(angle)
+        return _sin_cos(angle, true)
     return jnp.sin(angle), jnp.cos(angle)
 
 
 @jax.custom_jvp
 def _sin_cos(
-    angle: Float32[Array, "*shape"],
+    angle: Float32[Array, "*shape"], true: Bool[Array, ""] | None
 ) -> tuple[Float32[Array, "*shape"], Float32[Array, "*shape"]]:
     # Cody and Waite's reduction to ± π/4. Rounding could take a huge angle beyond that.
     quarters = jnp.round(angle * (2 / math.pi))
@@ -52,16 +61,19 @@ def _sin_cos(
     quadrant = quarters.astype(jnp.int32)
     swapped = (quadrant & 1) == 1
     sine, cosine = jnp.where(swapped, cosine, sine), jnp.where(swapped, sine, cosine)
-    return (
+    both = (
         jnp.where((quadrant & 2) == 0, sine, -sine),
         jnp.where(((quadrant + 1) & 2) == 0, cosine, -cosine),
     )
+    # Here, and not around the call, because `computed_once` has no derivative in
+    # reverse mode.
+    return both if true is None else computed_once(true, both)
 
 
 @_sin_cos.defjvp
 def _(
-    primals: tuple[Array], tangents: tuple[Array]
+    primals: tuple[Array, Any], tangents: tuple[Array, Any]
 ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     sine, cosine = _sin_cos(*primals)
-    (tangent,) = tangents
+    tangent, _ = tangents
     return (sine, cosine), (cosine * tangent, -sine * tangent)

@@ -54,14 +54,14 @@ __all__ = sorted(_ADAPTERS)  # pyright: ignore[reportUnsupportedDunderAll]
 def __getattr__(name: str) -> Any:
     if name not in _ADAPTERS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(adapter(_ADAPTERS[name], f"eqenvs.adapters.{name}"), name)
+    return getattr(_adapter(_ADAPTERS[name], f"eqenvs.adapters.{name}"), name)
 
 
 def __dir__() -> list[str]:
     return __all__
 
 
-def adapter(module: str, who: str = "") -> ModuleType:
+def _adapter(module: str, who: str = "") -> ModuleType:
     """The module of an adapter.
 
     **Arguments:**
