@@ -1,9 +1,10 @@
-"""Computes the exact agents that come with the library, by value iteration.
+"""Computes the exact agents that come with the library.
 
-The model comes from `examples/value_iteration.py`: every state, action and outcome of
-the environment. For each of several discount factors, value iteration finds a policy
-that does not depend on the time; its expected return within the time limit follows from
-the same model, and the best of them is saved and then played.
+Blackjack's comes from `tools/blackjack.py`, the others from value iteration. Their
+model is that of `examples/value_iteration.py`: every state, action and outcome of the
+environment. For each of several discount factors, value iteration finds a policy that
+does not depend on the time; its expected return within the time limit follows from the
+same model, and the best of them is saved and then played.
 
     python -m tools.exact_agents
 """
@@ -19,15 +20,17 @@ import numpy as np
 import tyro
 
 import eqenvs
-from eqenvs.agents import Run, TablePolicy
+from eqenvs.agents import Run, TablePolicy, TupleTablePolicy
 from eqenvs.agents._pretrained import FOLDER, save_pretrained
 from eqenvs.cli._report import summary
 from examples.value_iteration import model, TASKS
 
+from . import blackjack
 from .train_agents import evaluate
 
 
 IDS = (
+    "Blackjack-v1",
     "CliffWalking-v1",
     "CliffWalkingSlippery-v1",
     "FrozenLake8x8-v1",
@@ -53,31 +56,44 @@ class ExactAgents:
 
     def compute(self, id: str) -> None:
         env = eqenvs.make(id)
-        number, reward, terminated, probability = map(np.asarray, model(env, TASKS[id]))
-        # In 32 bits their sums differ from 1, and undiscounted values would grow.
-        probability = probability.astype(np.float64)
-        probability /= probability.sum(axis=2, keepdims=True)
-        tables = number, reward.astype(np.float64), terminated, probability
-        start = initial_distribution(env, TASKS[id])
-        num_steps = min(int(env.max_steps), HORIZON)
-        best, actions, discount = -math.inf, None, None
-        for candidate in DISCOUNTS:
-            found = optimal_actions(*tables, discount=candidate)
-            value = expected_return(*tables, found, num_steps) @ start
-            # Not for a difference that is only one of rounding.
-            if value > best + 1e-9:
-                best, actions, discount = value, found, candidate
-        policy = TablePolicy(actions)
+        if id == "Blackjack-v1":
+            actions = blackjack.optimal_actions()
+            policy = TupleTablePolicy(actions.ravel(), actions.shape)
+            solution = {"expected_return": blackjack.optimal_return()}
+        else:
+            policy, solution = solve(env, TASKS[id])
         facts = {
             "command": f"python -m tools.exact_agents {id}",
-            "discount": discount,
-            "expected_return": float(best),
+            **solution,
             "random_policy": summary(evaluate(env, None, 10_000, 1_000))["mean"],
             "evaluation": summary(evaluate(env, policy, 10_000, 1_000)),
             "versions": {"eqenvs": eqenvs.__version__, "jax": jax.__version__},
         }
         save_pretrained(id, Run(env, None, policy, {}, None, {}), facts, self.output)
-        print(f"{id}: {best:.6g} expected; {facts['evaluation']}", flush=True)
+        print(
+            f"{id}: {solution['expected_return']:.6g} expected; {facts['evaluation']}",
+            flush=True,
+        )
+
+
+def solve(env, states):
+    """The best of the policies for several discount factors, and what it earns."""
+    number, reward, terminated, probability = map(np.asarray, model(env, states))
+    # In 32 bits their sums differ from 1, and undiscounted values would grow.
+    probability = probability.astype(np.float64)
+    probability /= probability.sum(axis=2, keepdims=True)
+    tables = number, reward.astype(np.float64), terminated, probability
+    start = initial_distribution(env, states)
+    num_steps = min(int(env.max_steps), HORIZON)
+    best, actions, discount = -math.inf, None, None
+    for candidate in DISCOUNTS:
+        found = optimal_actions(*tables, discount=candidate)
+        value = expected_return(*tables, found, num_steps) @ start
+        # Not for a difference that is only one of rounding.
+        if value > best + 1e-9:
+            best, actions, discount = value, found, candidate
+    solution = {"discount": discount, "expected_return": float(best)}
+    return TablePolicy(actions), solution
 
 
 def optimal_actions(number, reward, terminated, probability, discount):

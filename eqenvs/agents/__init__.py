@@ -29,7 +29,7 @@ from .random_agent import (
     RandomLearner as RandomLearner,
     RandomPolicy as RandomPolicy,
 )
-from .table import TablePolicy as TablePolicy
+from .table import TablePolicy as TablePolicy, TupleTablePolicy as TupleTablePolicy
 from .training import (
     resume as resume,
     train as train,

@@ -96,6 +96,7 @@ _HYPERPARAMETERS: dict[str, dict[str, Any]] = {
     },
     "pqn": {
         "rollout_steps": 32,
+        "learning_rate": 2e-3,
         "num_minibatches": 1,
         "hidden_width": 64,
         "initial_epsilon": 0.05,

@@ -23,6 +23,8 @@ from eqenvs.environments.toy_text import (
     TaxiState,
 )
 from eqenvs.environments.toy_text.blackjack import MOST_DEALER_CARDS
+from tools import blackjack
+from tools.blackjack import PROBABILITIES, value_of
 
 from .laws import SIGNIFICANCE
 
@@ -314,13 +316,6 @@ def test_the_cards_of_blackjack():
         assert min(p_values) > SIGNIFICANCE / len(p_values)
 
 
-PROBABILITIES = dict.fromkeys(range(1, 10), 1 / 13) | {10: 4 / 13}
-
-
-def value_of(total, has_ace):
-    return total + 10 if has_ace and total + 10 <= 21 else total
-
-
 @ft.cache
 def most_cards(total, has_ace):
     if value_of(total, has_ace) >= 17:
@@ -336,62 +331,10 @@ def test_no_dealer_needs_more_cards():
     assert max(needed) == MOST_DEALER_CARDS
 
 
-@ft.cache
-def dealers_results(total, has_ace):
-    """The dealer's final scores and their probabilities."""
-    if value_of(total, has_ace) >= 17:
-        return {0 if total > 21 else value_of(total, has_ace): 1.0}
-    results = {}
-    for card, p in PROBABILITIES.items():
-        for score, q in dealers_results(total + card, has_ace or card == 1).items():
-            results[score] = results.get(score, 0) + p * q
-    return results
-
-
-def stop_value(total, has_ace, shows, is_natural):
-    """By the rules of Sutton and Barto: a natural wins against all but a natural."""
-    score, expected = value_of(total, has_ace), 0.0
-    for hidden, p in PROBABILITIES.items():
-        if is_natural:
-            expected += p * (sorted((shows, hidden)) != [1, 10])
-            continue
-        results = dealers_results(shows + hidden, 1 in (shows, hidden))
-        expected += p * sum(q * np.sign(score - s) for s, q in results.items())
-    return expected
-
-
-@ft.cache
-def best_value(total, has_ace, shows):
-    """The value of a hand that is no natural, and whether to take a card."""
-    if total > 21:
-        return -1.0, False
-    take = sum(
-        p * best_value(total + card, has_ace or card == 1, shows)[0]
-        for card, p in PROBABILITIES.items()
-    )
-    stop = stop_value(total, has_ace, shows, False)
-    return max(take, stop), take > stop
-
-
 def test_the_value_of_the_optimal_policy_of_blackjack():
-    exact = 0.0
-    for (a, p), (b, q), (shows, r) in itertools.product(
-        PROBABILITIES.items(), repeat=3
-    ):
-        if sorted((a, b)) == [1, 10]:
-            value = stop_value(11, True, shows, True)
-        else:
-            value, _ = best_value(a + b, 1 in (a, b), shows)
-        exact += p * q * r * value
-    takes = np.zeros((32, 11, 2), np.int32)
-    for total, ace, shows in itertools.product(
-        range(2, 22), (False, True), range(1, 11)
-    ):
-        usable = int(ace and total + 10 <= 21)
-        if ace == bool(usable):
-            number = value_of(total, ace)
-            takes[number, shows, usable] = best_value(total, ace, shows)[1]
-    env, table = eqenvs.make("Blackjack-v1"), jnp.asarray(takes)
+    exact = blackjack.optimal_return()
+    env = eqenvs.make("Blackjack-v1")
+    table = jnp.asarray(blackjack.optimal_actions())
     n = 200_000
 
     @jax.jit
