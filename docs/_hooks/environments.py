@@ -14,6 +14,7 @@ import json
 import pathlib
 import re
 import sys
+import textwrap
 import types
 from typing import Any
 
@@ -180,9 +181,14 @@ class Page:
         return agents.load(self.id) if self.id in agents.pretrained() else None
 
     @property
-    def kind(self) -> str:
-        """Whether that agent was trained, or computed from the transitions."""
-        return "trained" if self.trained.algorithm is not None else "exact"
+    def is_exact(self) -> bool:
+        """Whether that agent was not trained, but computed from the transitions."""
+        return self.trained is not None and self.trained.algorithm is None
+
+    @property
+    def agent(self) -> str:
+        """What that agent is called."""
+        return "optimal policy" if self.is_exact else "trained agent"
 
     @ft.cached_property
     def lender(self) -> "Page | None":
@@ -202,9 +208,9 @@ class Page:
     def player(self) -> str:
         """What plays in the pictures, in words."""
         if self.lender is not None:
-            return f"the {self.lender.kind} agent of {self.lender.id}"
+            return f"the {self.lender.agent} of {self.lender.id}"
         if self.trained is not None:
-            return f"the {self.kind} agent"
+            return f"the {self.agent}"
         return "a random policy" if self.policy is None else "a hand-written policy"
 
     @ft.cached_property
@@ -335,50 +341,7 @@ class Page:
         ]
         if self.spec.solved_return is not None:
             rows.append(("Solved at a mean return of", f"{self.spec.solved_return:g}"))
-        if self.trained is not None:
-            record = self.trained.record
-            found = record["evaluation"]
-            rows.append(
-                (
-                    f"{title(self.kind)} agent",
-                    f"mean return {found['mean']:.4g} (standard error "
-                    f"{found['standard_error']:.2g}) in {found['num_episodes']:,} "
-                    f"episodes: `eqenvs evaluate {self.id}`",
-                )
-            )
-            if self.kind == "exact":
-                how = f"expected return {record['expected_return']:.6g}"
-                rows.append(("Computed by", f"`{record['command']}`; {how}"))
-            else:
-                seeds = record["means_of_seeds"]
-                means = ", ".join(f"{x:.4g}" for x in seeds)
-                how = (
-                    f"mean return of one seed: {means}"
-                    if len(seeds) == 1
-                    else f"mean returns of {len(seeds)} seeds: {means}"
-                )
-                rows.append(("Trained by", f"`{record['command']}`; {how}"))
-            random = f"mean return {record['random_policy']:.4g}"
-            rows.append(("Random policy", random))
-            if "best_possible" in record:
-                best = record["best_possible"]
-                how = f"mean return {best['mean']:.4g}: {best['how']}"
-                rows.append(("Best possible", how))
-        elif self.lender is not None:
-            link = f"[{self.lender.id}]({self.lender.id}.md)"
-            found = eqenvs.evaluate(self.env, self.policy, 0, num_episodes=1_000)
-            returns = np.asarray(found.episode_return)
-            error = returns.std(ddof=1) / len(returns) ** 0.5
-            rows.append(
-                (
-                    "Trained agent",
-                    f"that of {link}: mean return here {returns.mean():.4g} (standard "
-                    f"error {error:.2g}) in {len(returns):,} episodes",
-                )
-            )
-        else:
-            plays = f"none yet; {self.player} plays on this page"
-            rows.append(("Trained agent", plays if self.viewer else "none yet"))
+        rows += self._agent()
         if self.spec.parameters:
             given = ", ".join(f"{k}={v!r}" for k, v in self.spec.parameters.items())
             rows.append(("Set by this id", f"`{given}`"))
@@ -389,6 +352,37 @@ class Page:
         return "\n".join(
             ["| | |", "| --- | --- |", *(f"| {a} | {b} |" for a, b in rows)]
         )
+
+    def _agent(self) -> list[tuple[str, str]]:
+        """What the agent on this page achieves, and what others do."""
+        if self.trained is None and self.lender is None:
+            return [("Trained agent", f"none yet; {self.player} plays on this page")]
+        if self.lender is not None:
+            link = f"[{self.lender.id}]({self.lender.id}.md)"
+            found = eqenvs.evaluate(self.env, self.policy, 0, num_episodes=1_000)
+            returns = np.asarray(found.episode_return)
+            error = returns.std(ddof=1) / len(returns) ** 0.5
+            achieved = mean_return(returns.mean(), error, len(returns))
+            return [("Trained agent", f"that of {link}, here with a {achieved}")]
+        record = self.trained.record
+        found = record["evaluation"]
+        achieved = mean_return(
+            found["mean"], found["standard_error"], found["num_episodes"]
+        )
+        rows = [(title(self.agent), achieved)]
+        if self.is_exact:
+            rows.append(("Expected return", digits_of(record["expected_return"])))
+        elif len(record["means_of_seeds"]) > 1:
+            means = ", ".join(map(digits_of, record["means_of_seeds"]))
+            rows.append(("Mean returns by seed", means))
+        rows.append(
+            ("Random policy", f"mean return {digits_of(record['random_policy'])}")
+        )
+        if "best_possible" in record:
+            best = record["best_possible"]
+            how = f"mean return {digits_of(best['mean'])}: {best['how']}"
+            rows.append(("Best possible", how))
+        return rows
 
     def _example(self) -> str:
         return f'```python\nenv = eqenvs.make("{self.id}")\n```'
@@ -414,7 +408,7 @@ class Page:
             default = field.default_text
             if name in self.spec.parameters:
                 default = repr(self.spec.parameters[name])
-            shown_default = f"`{default}`" if default else "required"
+            shown_default = self._default(name, default)
             if name == "max_steps" and default == str(NO_LIMIT):
                 shown_default = "none"
             static = ' <span class="static">static</span>' if parameter.static else ""
@@ -427,6 +421,18 @@ class Page:
         if any(field.parameter.static for field in fields.values()):
             note += " Changing a *static* one recompiles; changing another does not."
         return f"## Parameters\n\n{note}\n\n{text}"
+
+    def _default(self, name: str, text: str) -> str:
+        """A default value as a cell of the table."""
+        if not text:
+            argument = inspect.signature(self.cls).parameters.get(name)
+            is_optional = (
+                argument is not None and argument.default is not argument.empty
+            )
+            return "optional" if is_optional else "required"
+        if len(text) > 40:
+            return f"`{text[:20].rpartition(',')[0]}, …`"
+        return f"`{text}`"
 
     def _rules(self) -> str:
         return f"## Rules\n\n{linked(self.rules)}" if self.rules else ""
@@ -472,26 +478,26 @@ class Page:
         return f"Not measured. `eqenvs bench {self.id}` measures it on your machine."
 
     def _training(self) -> str:
-        text = f"```\neqenvs info {self.id}\neqenvs train {self.id}\n```"
-        known = self.spec.training.get("ppo")
-        if known:
-            settings = ", ".join(
-                f"`{name}={value:,}`" if isinstance(value, int) else f"`{name}={value}`"
-                for name, value in known.items()
-                if name != "parameters"
-            )
-            text += f"\n\nSettings of PPO that `eqenvs train` uses here: {settings}."
-            changed = known.get("parameters")
-            if changed:
-                given = ", ".join(f"`{name}={x!r}`" for name, x in changed.items())
-                text += f" It trains with {given} in the environment."
+        commands = [f"eqenvs info {self.id}"]
+        command = f"eqenvs train {self.id}"
+        if self.trained is not None:
+            commands.append(f"eqenvs evaluate {self.id}")
+            command = self.trained.record["command"]
+        elif self.spec.training and "ppo" not in self.spec.training:
+            command += f" --algorithm {next(iter(self.spec.training))}"
+        text = "```\n" + "\n".join([*commands, command]) + "\n```"
+        if self.trained is not None:
+            made = "computed" if self.is_exact else "trained"
+            text += f"\n\nThe last command {made} the agent that plays on this page."
+        for algorithm, known in self.spec.training.items():
+            text += f"\n\n`--algorithm {algorithm}` uses {settings(known)}."
         return f"## Training\n\n{text}"
 
     def _source(self) -> str:
         text = f"## Source\n\n{linked(self.source)}"
         entry = bibtex(self.source)
         if entry:
-            text += f"\n\n```bibtex\n{entry}\n```"
+            text += f"\n\n```bibtex\n{folded(entry)}\n```"
         return text
 
     def _state(self) -> str:
@@ -542,6 +548,38 @@ def nearest_digit(key: Any, image: Any) -> Any:
     """Compares an image with all that there are."""
     del key
     return jnp.argmin(jnp.sum((image - digits() / 255) ** 2, axis=(1, 2)))
+
+
+def digits_of(value: float) -> str:
+    """Four digits, and thousands with commas."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def mean_return(mean: float, error: float, num_episodes: int) -> str:
+    return (
+        f"mean return {digits_of(mean)} (standard error {error:.2g}) in "
+        f"{num_episodes:,} episodes"
+    )
+
+
+def settings(known: Any) -> str:
+    """An algorithm's settings for an environment, in words."""
+    changed = known.get("parameters", {})
+    text = ", ".join(
+        f"`{name}={x:_}`" if isinstance(x, int) else f"`{name}={x!r}`"
+        for name, x in known.items()
+        if name != "parameters"
+    )
+    given = ", ".join(f"`{name}={x!r}`" for name, x in changed.items())
+    return f"{text}, and {given} in the environment" if given else text
+
+
+def folded(entry: str) -> str:
+    """A BibTeX entry whose lines fit on the page."""
+    return "\n".join(
+        textwrap.fill(line, 84, subsequent_indent="    ", break_long_words=False)
+        for line in entry.splitlines()
+    )
 
 
 def speed_of(rate: float, lanes: int, machine: dict[str, Any]) -> str:
@@ -632,8 +670,12 @@ def allowed(parameter: Any) -> str:
         ("at most ", "≤ "),
         ("greater than ", "> "),
     ):
-        text = text.replace(words, sign)
+        text = re.sub(rf"{words}(?=[-\d])", sign, text)
     text = re.sub(r"(?<!\w)'([^']*)'(?!\w)", r"`\1`", text)
+    # Nor is a line broken before a number or within a short phrase.
+    text = re.sub(r"([≥≤>]) ", "\\1\N{NO-BREAK SPACE}", text)
+    for phrase in ("any number", "True or False", "None or"):
+        text = text.replace(phrase, phrase.replace(" ", "\N{NO-BREAK SPACE}"))
     return text.replace("|", "\\|")
 
 
@@ -764,7 +806,7 @@ def players() -> str:
     """What plays on the wall, in words."""
     count = collections.Counter(page.player for page in tiles())
     trained = count.pop("the trained agent", 0)
-    exact = count.pop("the exact agent", 0)
+    exact = count.pop("the optimal policy", 0)
     parts = [f"trained agents play {trained}"] if trained else []
     if exact:
         parts.append(f"optimal policies from value iteration {exact}")

@@ -27,7 +27,12 @@ DEPARTURES = ROOT / "tests" / "test_gymnax_departures.py"
 SECTIONS = ("Deviations", "Kept")
 DEVIATIONS = "What differs from the original:"
 KEPT = "Kept as in the original, although it may look odd:"
-COLUMNS = ["gymnax", "the original, and here", "what it changes"]
+# `site.css` keeps the last column wide enough.
+COLUMNS = [
+    "gymnax",
+    "the original, and here",
+    '<span class="meaning">what it changes</span>',
+]
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
