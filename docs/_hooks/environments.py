@@ -355,15 +355,15 @@ class Page:
 
     def _agent(self) -> list[tuple[str, str]]:
         """What the agent on this page achieves, and what others do."""
-        if self.trained is None and self.lender is None:
-            return [("Trained agent", f"none yet; {self.player} plays on this page")]
-        if self.lender is not None:
-            link = f"[{self.lender.id}]({self.lender.id}.md)"
-            found = eqenvs.evaluate(self.env, self.policy, 0, num_episodes=1_000)
-            returns = np.asarray(found.episode_return)
-            error = returns.std(ddof=1) / len(returns) ** 0.5
-            achieved = mean_return(returns.mean(), error, len(returns))
-            return [("Trained agent", f"that of {link}, here with a {achieved}")]
+        if self.trained is None:
+            plays = f"none yet; {self.player} plays on this page"
+            if self.lender is not None:
+                link = f"[{self.lender.id}]({self.lender.id}.md)"
+                plays = f"that of {link}, here with a {self._measured(self.policy)}"
+            return [
+                ("Trained agent", plays),
+                ("Random policy", self._measured(None)),
+            ]
         record = self.trained.record
         found = record["evaluation"]
         achieved = mean_return(
@@ -383,6 +383,13 @@ class Page:
             how = f"mean return {digits_of(best['mean'])}: {best['how']}"
             rows.append(("Best possible", how))
         return rows
+
+    def _measured(self, policy: Any) -> str:
+        """What a policy achieves in 1,000 episodes."""
+        found = eqenvs.evaluate(self.env, policy, 0, num_episodes=1_000)
+        returns = np.asarray(found.episode_return)
+        error = returns.std(ddof=1) / len(returns) ** 0.5
+        return mean_return(returns.mean(), error, len(returns))
 
     def _example(self) -> str:
         return f'```python\nenv = eqenvs.make("{self.id}")\n```'
