@@ -12,7 +12,7 @@ from . import (
     wrappers as wrappers,
 )
 from ._config import from_config as from_config, to_config as to_config
-from ._cores import use_all_cores as use_all_cores
+from ._cores import use_cores as use_cores
 from ._environment import (
     AbstractEnvironment as AbstractEnvironment,
     AbstractState as AbstractState,

@@ -1,21 +1,24 @@
-"""All cores of a CPU."""
+"""Some or all cores of a CPU."""
 
 import os
 
 import jax
 from jax.sharding import Mesh
 
+from ._checks import check_count
 
-# XLA hands parts of a loop's body to a pool of threads, which spin while they wait and
-# take turns with the other devices. Loops of less than so many bytes are one function.
+
+# By default, XLA runs each operation of a loop's body by itself and hands some of them to
+# a pool of threads, which spin while they wait and hinder other devices. Loops of less
+# than so many bytes become one function.
 _OPTION = "xla_cpu_small_while_loop_byte_threshold=1000000000"
 
 
-def use_all_cores() -> Mesh:
-    """Makes every core of the CPU a device, and returns a mesh of them.
+def use_cores(num_cores: int | None = None) -> Mesh:
+    """Makes cores of the CPU devices of their own, and returns a mesh of them.
 
     ```python
-    mesh = eqenvs.use_all_cores()
+    mesh = eqenvs.use_cores()
     result = eqenvs.rollout(
         env, None, 0, num_steps=500, num_envs=2_000, mesh=mesh
     )
@@ -23,7 +26,12 @@ def use_all_cores() -> Mesh:
 
     Call it before anything else uses JAX. It changes JAX for the whole program: the
     number of its CPU devices, and how XLA compiles loops for them (it appends to the
-    environment variable `XLA_FLAGS`). The results of a rollout do not change.
+    environment variable `XLA_FLAGS`), which makes rollouts several times as fast even
+    on one core. Their results do not change.
+
+    **Arguments:**
+
+    - `num_cores`: how many; by default all that this process may use.
 
     **Returns:**
 
@@ -33,23 +41,24 @@ def use_all_cores() -> Mesh:
 
     **Raises:**
 
-    `RuntimeError` if JAX has started with another number of CPU devices.
+    `RuntimeError` if JAX has started already; `ValueError` or `TypeError` if
+    `num_cores` is not a positive integer.
     """
-    if hasattr(os, "sched_getaffinity"):
+    if num_cores is not None:
+        check_count("num_cores", num_cores)
+    elif hasattr(os, "sched_getaffinity"):
         num_cores = len(os.sched_getaffinity(0))
     else:
         num_cores = os.cpu_count() or 1
+    flags = os.environ.get("XLA_FLAGS", "")
     try:
-        jax.config.update("jax_num_cpu_devices", num_cores)
+        jax.config.update("jax_num_cpu_devices", int(num_cores))
     except RuntimeError:
-        num_devices = len(jax.devices("cpu"))
-        if num_devices != num_cores:
+        if _OPTION not in flags or len(jax.devices("cpu")) != num_cores:
             raise RuntimeError(
-                "use_all_cores() must be called before JAX is used; it has started "
-                f"already, with CPU devices: {num_devices}, for {num_cores} cores."
+                f"use_cores({num_cores}) must be called before anything else uses JAX, "
+                "which has started already."
             ) from None
-    else:
-        flags = os.environ.get("XLA_FLAGS", "")
-        if _OPTION not in flags:
-            os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_extra_options={_OPTION}"
+    if _OPTION not in flags:
+        os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_extra_options={_OPTION}"
     return jax.make_mesh((num_cores,), ("lanes",), devices=jax.devices("cpu"))

@@ -1,10 +1,12 @@
-"""`use_all_cores`, each time in a program of its own."""
+"""`use_cores`, each time in a program of its own."""
 
 import os
 import subprocess
 import sys
 
 import pytest
+
+import eqenvs
 
 
 # Two cores; what a program says about them.
@@ -33,8 +35,8 @@ def _run(program, **variables):
 def test_cores_become_devices_with_the_same_numbers():
     code, output, errors = _run("""
 import numpy as np
-mesh = eqenvs.use_all_cores()
-assert eqenvs.use_all_cores() == mesh  # A second call changes nothing.
+mesh = eqenvs.use_cores()
+assert eqenvs.use_cores() == mesh  # A second call changes nothing.
 assert os.environ["XLA_FLAGS"].count("small_while_loop") == 1
 env = eqenvs.CartPole()
 options = dict(num_steps=30, num_envs=32)
@@ -51,7 +53,7 @@ print(mesh.axis_names, mesh.size)
 @pytest.mark.parametrize("flags", ("", "--xla_cpu_multi_thread_eigen=false"))
 def test_loops_are_compiled_as_one_function(flags):
     program = """
-eqenvs.use_all_cores()
+eqenvs.use_cores()
 loop = lambda x: jax.lax.fori_loop(0, 1_000, lambda i, x: x[::-1] * 2, x)
 compiled = jax.jit(loop).lower(jax.numpy.ones(2_000)).compile()
 print("xla_cpu_small_call" in compiled.as_text())
@@ -60,8 +62,22 @@ print("xla_cpu_small_call" in compiled.as_text())
     assert (code, output) == (0, "True"), errors
 
 
-def test_too_late():
-    code, _, errors = _run("jax.devices()\neqenvs.use_all_cores()")
+def test_one_core():
+    code, output, errors = _run("print(eqenvs.use_cores(1).size, jax.device_count())")
+    assert (code, output) == (0, "1 1"), errors
+
+
+@pytest.mark.parametrize("num_cores", (None, 1, 3))
+def test_too_late(num_cores):
+    code, _, errors = _run(f"jax.devices()\neqenvs.use_cores({num_cores})")
     assert code == 1
-    assert "must be called before JAX is used" in errors
-    assert "CPU devices: 1, for 2 cores" in errors
+    expected = f"use_cores({num_cores or 2}) must be called before anything else uses"
+    assert expected in errors
+
+
+@pytest.mark.parametrize(
+    "num_cores, error", ((0, ValueError), (-1, ValueError), (1.5, TypeError))
+)
+def test_wrong_numbers(num_cores, error, unchecked):
+    with pytest.raises(error, match="num_cores"):
+        eqenvs.use_cores(num_cores)
