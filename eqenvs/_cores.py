@@ -8,8 +8,8 @@ from jax.sharding import Mesh
 from ._checks import check_count
 
 
-# By default, XLA runs each operation of a loop's body by itself and hands some of them to
-# a pool of threads, which spin while they wait and hinder other devices. Loops of less
+# By default, XLA runs each operation of a loop's body by itself and hands some to a
+# pool of threads, which spin while they wait and hinder other devices. Loops of less
 # than so many bytes become one function.
 _OPTION = "xla_cpu_small_while_loop_byte_threshold=1000000000"
 
