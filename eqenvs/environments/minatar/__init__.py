@@ -30,7 +30,7 @@ for _game, _training in (
     (Asterix, {"pqn": _recipe | {"target_return": 45.0}}),
     (Breakout, {"pqn": _recipe}),
     (Freeway, {"pqn": _recipe | {"num_steps": 3_000_000, "num_minibatches": 32}}),
-    (Seaquest, {}),
+    (Seaquest, {"pqn": _recipe | {"num_minibatches": 32}}),
     (
         SpaceInvaders,
         {"pqn": _recipe | {"num_steps": 3_000_000, "num_minibatches": 32}},
