@@ -36,6 +36,7 @@ CHECKED = [
     ("navix:Navix-DoorKey-5x5-v0", {}),
     ("pgx:minatar-breakout", {}),
     ("pgx:tic_tac_toe", {"action_mask": True}),
+    ("playground:CartpoleBalance", {"config_overrides": {"impl": "jax"}}),
 ]
 PLAYED = [
     *CHECKED,
@@ -44,7 +45,6 @@ PLAYED = [
     ("jumanji:Minesweeper-v0", {}),
     ("navix:Navix-Dynamic-Obstacles-5x5-v0", {}),
     ("pgx:2048", {}),
-    ("playground:CartpoleBalance", {"config_overrides": {"impl": "jax"}}),
 ]
 _made = {}
 
@@ -57,6 +57,8 @@ def made(id, parameters):
     return _made[id]
 
 
+# To compile a physics engine twenty times takes minutes.
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("id", "parameters"), CHECKED, ids=lambda x: str(x))
 def test_the_contract(id, parameters):
     env = made(id, parameters)
