@@ -359,7 +359,7 @@ class Page:
             plays = f"none yet; {self.player} plays on this page"
             if self.lender is not None:
                 link = f"[{self.lender.id}]({self.lender.id}.md)"
-                plays = f"that of {link}, here with a {self._measured(self.policy)}"
+                plays = f"that of {link}; here, {self._measured(self.policy)}"
             return [
                 ("Trained agent", plays),
                 ("Random policy", self._measured(None)),
