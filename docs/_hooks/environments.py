@@ -14,7 +14,6 @@ import json
 import pathlib
 import re
 import sys
-import textwrap
 import types
 from typing import Any
 
@@ -33,7 +32,7 @@ for _folder in (ROOT, ROOT / "docs" / "_hooks"):
         sys.path.insert(0, str(_folder))
 
 import fidelity  # noqa: E402
-from results import number, originals, results  # noqa: E402
+from results import folded, number, originals, results  # noqa: E402
 
 import eqenvs  # noqa: E402
 from eqenvs._environment import NO_LIMIT  # noqa: E402
@@ -579,14 +578,6 @@ def settings(known: Any) -> str:
     )
     given = ", ".join(f"`{name}={x!r}`" for name, x in changed.items())
     return f"{text}, and {given} in the environment" if given else text
-
-
-def folded(entry: str) -> str:
-    """A BibTeX entry whose lines fit on the page."""
-    return "\n".join(
-        textwrap.fill(line, 84, subsequent_indent="    ", break_long_words=False)
-        for line in entry.splitlines()
-    )
 
 
 def speed_of(rate: float, lanes: int, machine: dict[str, Any]) -> str:

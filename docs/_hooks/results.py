@@ -5,6 +5,7 @@ import functools as ft
 import json
 import math
 import pathlib
+import textwrap
 from typing import Any
 
 import yaml
@@ -46,7 +47,16 @@ def citation() -> str:
     }
     values["author"] = f"{{{values['author']}}}"
     lines = ",\n".join(f"  {name} = {value}" for name, value in values.items())
-    return f"```bibtex\n@software{{eqenvs,\n{lines}\n}}\n```"
+    entry = folded(f"@software{{eqenvs,\n{lines}\n}}")
+    return f"```bibtex\n{entry}\n```"
+
+
+def folded(entry: str) -> str:
+    """A BibTeX entry whose lines fit on the page."""
+    return "\n".join(
+        textwrap.fill(line, 84, subsequent_indent="    ", break_long_words=False)
+        for line in entry.splitlines()
+    )
 
 
 @ft.cache
