@@ -372,7 +372,7 @@ class Page:
         if self.is_exact:
             rows.append(("Expected return", digits_of(record["expected_return"])))
         elif len(record["means_of_seeds"]) > 1:
-            means = ", ".join(map(digits_of, record["means_of_seeds"]))
+            means = "; ".join(map(digits_of, record["means_of_seeds"]))
             rows.append(("Mean returns by seed", means))
         rows.append(
             ("Random policy", f"mean return {digits_of(record['random_policy'])}")
