@@ -189,25 +189,16 @@ class Page:
         """What that agent is called."""
         return "optimal policy" if self.is_exact else "trained agent"
 
-    @ft.cached_property
-    def lender(self) -> "Page | None":
-        """The page whose agent plays here, if this one has none of its own."""
-        others = (p for p in pages() if p.cls is self.cls and p.trained is not None)
-        return None if self.trained is not None else next(others, None)
-
     @property
     def policy(self) -> Any:
         """What plays in the pictures; `None` for random actions."""
-        trained = self.trained if self.lender is None else self.lender.trained
-        if trained is not None:
-            return getattr(trained.agent, "greedy", trained.agent)
+        if self.trained is not None:
+            return getattr(self.trained.agent, "greedy", self.trained.agent)
         return nearest_digit if self.cls is eqenvs.MNISTBandit else None
 
     @property
     def player(self) -> str:
         """What plays in the pictures, in words."""
-        if self.lender is not None:
-            return f"the {self.lender.agent} of {self.lender.id}"
         if self.trained is not None:
             return f"the {self.agent}"
         return "a random policy" if self.policy is None else "a hand-written policy"
@@ -356,13 +347,7 @@ class Page:
         """What the agent on this page achieves, and what others do."""
         if self.trained is None:
             plays = f"none yet; {self.player} plays on this page"
-            if self.lender is not None:
-                link = f"[{self.lender.id}]({self.lender.id}.md)"
-                plays = f"that of {link}; here, {self._measured(self.policy)}"
-            return [
-                ("Trained agent", plays),
-                ("Random policy", self._measured(None)),
-            ]
+            return [("Trained agent", plays), ("Random policy", self._random())]
         record = self.trained.record
         found = record["evaluation"]
         achieved = mean_return(
@@ -383,9 +368,9 @@ class Page:
             rows.append(("Best possible", how))
         return rows
 
-    def _measured(self, policy: Any) -> str:
-        """What a policy achieves in 1,000 episodes."""
-        found = eqenvs.evaluate(self.env, policy, 0, num_episodes=1_000)
+    def _random(self) -> str:
+        """What a random policy achieves."""
+        found = eqenvs.evaluate(self.env, None, 0, num_episodes=1_000)
         returns = np.asarray(found.episode_return)
         error = returns.std(ddof=1) / len(returns) ** 0.5
         return mean_return(returns.mean(), error, len(returns))

@@ -201,8 +201,8 @@ def test_the_best_return_of_a_small_maze(max_steps, expected):
 
 
 def test_an_id_without_an_agent():
-    with pytest.raises(FileNotFoundError, match="no agent for CartPole-v0 comes with"):
-        load("CartPole-v0")
+    with pytest.raises(FileNotFoundError, match="no agent for MNISTBandit"):
+        load("MNISTBandit-bsuite")
 
 
 def test_a_folder_comes_first(tmp_path, monkeypatch):

@@ -51,6 +51,9 @@ register(
     parameters={"max_steps": 200},
     solved_return=195.0,
     frames_per_second=50.0,
+    training={
+        "ppo": {"num_steps": 500_000, "reward_scale": 0.1, "target_return": 199.0}
+    },
 )
 register(
     "Pendulum-v1",
