@@ -44,12 +44,9 @@ def use_cores(num_cores: int | None = None) -> Mesh:
     `RuntimeError` if JAX has started already; `ValueError` or `TypeError` if
     `num_cores` is not a positive integer.
     """
-    if num_cores is not None:
-        check_count("num_cores", num_cores)
-    elif hasattr(os, "sched_getaffinity"):
-        num_cores = len(os.sched_getaffinity(0))
-    else:
-        num_cores = os.cpu_count() or 1
+    if num_cores is None:
+        num_cores = count_cores()
+    check_count("num_cores", num_cores)
     flags = os.environ.get("XLA_FLAGS", "")
     try:
         jax.config.update("jax_num_cpu_devices", int(num_cores))
@@ -62,3 +59,10 @@ def use_cores(num_cores: int | None = None) -> Mesh:
     if _OPTION not in flags:
         os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_extra_options={_OPTION}"
     return jax.make_mesh((num_cores,), ("lanes",), devices=jax.devices("cpu"))
+
+
+def count_cores() -> int:
+    """The number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -2,12 +2,12 @@
 
 import contextlib
 import inspect
-import os
 import pathlib
 from typing import Annotated, Any
 
 import tyro
 
+from .._cores import count_cores
 from ._algorithms import ALGORITHMS, find
 from ._arguments import Assignments, command, OptionalFolder
 from .train import parse
@@ -122,5 +122,5 @@ def _use_all_cores() -> None:
     """Turns each core into a device, over which the lanes are spread."""
     import jax
 
-    with contextlib.suppress(RuntimeError, AttributeError):  # JAX has already started.
-        jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+    with contextlib.suppress(RuntimeError):  # JAX has already started.
+        jax.config.update("jax_num_cpu_devices", count_cores())

@@ -641,16 +641,21 @@ def _keys(probe: Probe) -> Iterator[str]:
     args = (probe.sub_key(3), probe.walk_lanes, probe.walk_steps)
     if found := difference(probe.walk, walk(probe.short, *args)):
         yield f"two random walks with the same key differ: {found}."
-    typed = jr.key(2, impl="threefry2x32")
+    impls = ("threefry2x32", "rbg")
+    typed = {impl: jr.key(2, impl=impl) for impl in impls}
+    raw = jax.tree.map(jr.key_data, typed)
 
     @eqx.filter_jit
-    def play(env: Any, keys: Any, state: Any, action: Any) -> Any:
+    def play(env: Any, typed: Any, raw: Any, state: Any, action: Any) -> Any:
         # In one program, the compiler can share most of the work.
-        return [(env.reset(key), env.step(key, state, action)) for key in keys]
+        return [
+            [(env.reset(key), env.step(key, state, action)) for key in keys]
+            for keys in ([typed[i] for i in impls], [raw[i] for i in impls])
+        ]
 
     # A raw key of two words is one of JAX's default implementation.
-    if jr.key(0).dtype == typed.dtype:
-        first, second = play(env, (typed, jr.key_data(typed)), state, probe.action)
+    if jr.key(0).dtype == typed["threefry2x32"].dtype:
+        first, second = play(env, typed, raw, state, probe.action)
         if found := difference(first, second):
             yield f"a typed key and its raw words give different results: {found}."
     for impl in ("rbg", "unsafe_rbg"):
@@ -675,9 +680,13 @@ def _transformations(probe: Probe) -> Iterator[str]:
             yield f"`jax.vmap(env.step)` and `env.step` differ: {found}."
             break
     args = (probe.sub_key(2), state, action)
+    for name, compiled in (
+        ("eqx.filter_jit(env.step)", eqx.filter_jit(env.step)),
+        ("jax.jit(env.step)", jax.jit(env.step)),
+    ):
+        if found := difference(compiled(*args), probe.step, exact=False):
+            yield f"`{name}` and `env.step` differ: {found}."
     # If the parameters are constants, the compiler may round differently.
-    if found := difference(jax.jit(env.step)(*args), probe.step, exact=False):
-        yield f"`jax.jit(env.step)` and `env.step` differ: {found}."
     compiled = jax.jit(env.reset)(probe.sub_key(0))
     if found := difference(compiled[1], probe.reset[1], exact=False):
         yield f"`jax.jit(env.reset)` and `env.reset` differ: {found}."

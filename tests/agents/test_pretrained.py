@@ -201,7 +201,8 @@ def test_the_best_return_of_a_small_maze(max_steps, expected):
 
 
 def test_an_id_without_an_agent():
-    with pytest.raises(FileNotFoundError, match="no agent for MNISTBandit"):
+    message = "no agent for MNISTBandit-bsuite comes with"
+    with pytest.raises(FileNotFoundError, match=message):
         load("MNISTBandit-bsuite")
 
 
