@@ -61,17 +61,17 @@ register(
     family="classic control",
     frames_per_second=20.0,
     training={
+        "apg": {
+            "num_steps": 1_000_000,
+            "learning_rate": 5e-3,
+            "reward_scale": 0.1,
+            "discount": 0.97,
+        },
         "ppo": {
             "num_steps": 1_000_000,
             "reward_scale": 0.1,
             "discount": 0.95,
             "entropy_coefficient": 0.0,
-        },
-        "apg": {
-            "num_steps": 300_000,
-            "learning_rate": 5e-3,
-            "reward_scale": 0.1,
-            "discount": 0.95,
         },
     },
 )
