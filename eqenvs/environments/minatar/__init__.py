@@ -33,10 +33,7 @@ for _game, _training in (
     (Seaquest, {"pqn": _recipe | {"num_minibatches": 32}}),
     (
         SpaceInvaders,
-        {
-            "pqn": _recipe
-            | {"num_steps": 10_000_000, "num_minibatches": 32, "final_epsilon": 0.01}
-        },
+        {"pqn": _recipe | {"num_minibatches": 32, "final_epsilon": 0.01}},
     ),
 ):
     register(
