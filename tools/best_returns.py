@@ -3,20 +3,68 @@
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from eqenvs import GaussianBandit, MetaMaze
+from eqenvs import BernoulliBandit, GaussianBandit, MetaMaze, PointRobot
 
 
 def best_possible(env) -> dict | None:
     """The mean return and how it was found; `None` if it cannot be computed."""
     match env:
+        case BernoulliBandit(kind="dependent"):
+            mean, how = bernoulli_bandit(env), "the likelier arm, knowing the prior"
         case GaussianBandit():
             mean, how = gaussian_bandit(env), "optimal stopping, knowing the prior"
         case MetaMaze():
             mean = meta_maze(env)
             how = "a bound, reached if every step of the search visited a new cell"
+        case PointRobot(goal=None, start="rectangle", dense_reward=False):
+            mean, how = point_robot(env), "a bound, reached if the goal were known"
         case _:
             return None
     return {"mean": mean, "how": how}
+
+
+def bernoulli_bandit(env: BernoulliBandit) -> float:
+    """The return of the Bayes-optimal agent.
+
+    Both arms tell the same: a reward of one is as likely as none of the other. So the
+    agent always pulls the arm that more outcomes have spoken for.
+    """
+    num_steps, p = int(env.max_steps), float(env.reward_probability)
+    good, bad = max(p, 1 - p), min(p, 1 - p)
+    # By how many more outcomes spoke for the better arm than against it, from
+    # -num_steps to num_steps.
+    lead = np.zeros(2 * num_steps + 1)
+    lead[num_steps] = 1.0
+    mean = 0.0
+    for _ in range(num_steps):
+        is_right = lead[num_steps + 1 :].sum() + lead[num_steps] / 2
+        mean += good * is_right + bad * (1 - is_right)
+        lead = good * np.roll(lead, 1) + bad * np.roll(lead, -1)
+    return float(mean)
+
+
+def point_robot(env: PointRobot) -> float:
+    """An upper bound: the return of an agent that knows where the goal is.
+
+    After `n` moves, the robot can be anywhere in a square around its start.
+    """
+    force, radius = float(env.max_force), float(env.goal_radius)
+    low, high = (np.asarray(x, float) for x in (env.start_low, env.start_high))
+    places = (np.arange(100) + 0.5) / 100
+    x, y, angle = np.meshgrid(
+        low[0] + (high[0] - low[0]) * places,
+        low[1] + (high[1] - low[1]) * places,
+        np.pi * places,
+    )
+    circle = float(env.circle_radius)
+    apart = np.abs(
+        [circle * np.cos(angle) - x, circle * np.sin(angle) - y]
+    )  # along either axis
+    mean = 0.0
+    for n in range(1, int(env.max_steps) + 1):
+        left = np.maximum(apart - n * force, 0)
+        mean += np.mean(np.hypot(*left) <= radius)
+    return float(mean)
 
 
 def gaussian_bandit(env: GaussianBandit) -> float:

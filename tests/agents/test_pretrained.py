@@ -11,7 +11,14 @@ import pytest
 import scipy.stats
 
 import eqenvs
-from eqenvs import CartPole, ContinuousMountainCar, GaussianBandit, MetaMaze
+from eqenvs import (
+    BernoulliBandit,
+    CartPole,
+    ContinuousMountainCar,
+    GaussianBandit,
+    MetaMaze,
+    PointRobot,
+)
 from eqenvs.agents import (
     EvolutionStrategy,
     load,
@@ -198,6 +205,31 @@ def test_the_best_return_of_a_small_maze(max_steps, expected):
     found = best_possible(MetaMaze(size=3, max_steps=max_steps))
     assert found is not None
     np.testing.assert_allclose(found["mean"], expected)
+
+
+def test_the_best_return_of_a_bandit_of_two_arms():
+    """It guesses once. Then the arm that was spoken for is the better one with
+    probability 0.9; a second outcome can only make that a tie."""
+    found = best_possible(BernoulliBandit(reward_probability=0.1, max_steps=3))
+    assert found is not None
+    likelier = 0.9 * 0.9 + 0.1 * 0.1
+    np.testing.assert_allclose(found["mean"], 0.5 + 2 * likelier, rtol=1e-6)
+    assert best_possible(BernoulliBandit(kind="independent")) is None
+
+
+def test_the_bound_of_a_robot_in_the_middle():
+    """Half of its way is one move; within two, it is at any goal on the circle."""
+    robot = PointRobot(
+        start_low=(0.0, 0.0),
+        start_high=(0.0, 0.0),
+        max_force=0.5,
+        goal_radius=0.25,
+        max_steps=10,
+    )
+    found = best_possible(robot)
+    assert found is not None
+    np.testing.assert_allclose(found["mean"], 9)
+    assert best_possible(PointRobot(dense_reward=True)) is None
 
 
 def test_an_id_without_an_agent():
