@@ -46,7 +46,8 @@ def bernoulli_bandit(env: BernoulliBandit) -> float:
 def point_robot(env: PointRobot) -> float:
     """An upper bound: the return of an agent that knows where the goal is.
 
-    After `n` moves, the robot can be anywhere in a square around its start.
+    After `n` moves, the robot can be anywhere in a square around its start. Starts and
+    goals are the points of a grid.
     """
     force, radius = float(env.max_force), float(env.goal_radius)
     low, high = (np.asarray(x, float) for x in (env.start_low, env.start_high))
@@ -57,9 +58,7 @@ def point_robot(env: PointRobot) -> float:
         np.pi * places,
     )
     circle = float(env.circle_radius)
-    apart = np.abs(
-        [circle * np.cos(angle) - x, circle * np.sin(angle) - y]
-    )  # along either axis
+    apart = np.abs([circle * np.cos(angle) - x, circle * np.sin(angle) - y])
     mean = 0.0
     for n in range(1, int(env.max_steps) + 1):
         left = np.maximum(apart - n * force, 0)

@@ -168,7 +168,7 @@ def test_what_cannot_be_differentiated_is_refused(unchecked):
 
 @pytest.mark.trained
 def test_it_solves_pendulum_from_several_seeds():
-    settings = {**spec("Pendulum-v1").training["apg"]}
+    settings = dict(spec("Pendulum-v1").training["apg"])
     del settings["num_steps"]  # Fewer are enough.
 
     def solve(key):
