@@ -16,6 +16,7 @@ from minatar.environments import space_invaders as original
 from scipy import stats
 
 from eqenvs import SpaceInvaders
+from eqenvs.environments.minatar._maps import Map
 from eqenvs.environments.minatar.space_invaders import SpaceInvadersState
 
 from ..minatar_replay import (
@@ -62,9 +63,24 @@ def record(game):
     }
 
 
+MAPS = ("cannon_bullets", "alien_bullets", "aliens")
+
+
+def rows_of(words):
+    """Our words of two rows, likewise, along a new last axis."""
+    assert all((np.asarray(word) >> 20 == 0).all() for word in words)
+    return np.stack([word >> shift & 0x3FF for word in words for shift in (0, 10)], -1)
+
+
+def to_map(grid):
+    rows = to_rows(grid)
+    return Map(tuple(jnp.int32(rows[i] + (rows[i + 1] << 10)) for i in range(0, 10, 2)))
+
+
 def flatten(state):
     """Our state, likewise."""
-    return {name: x for name, x in vars(state).items() if name != "time"}
+    fields = {name: x for name, x in vars(state).items() if name != "time"}
+    return {name: rows_of(x.words) if name in MAPS else x for name, x in fields.items()}
 
 
 def draw(env, key, state):
@@ -78,8 +94,8 @@ def sharp_policy(key, state):
     x = jnp.clip(state.cannon_x + (actions == 2) - (actions == 1), 0, 9)
     columns = jnp.arange(10)
     aliens, bullets = (
-        (rows[:, None] >> columns) & 1 == 1
-        for rows in (state.aliens, state.alien_bullets)
+        jnp.stack([x.row(y) for y in range(10)])[:, None] >> columns & 1 == 1
+        for x in (state.aliens, state.alien_bullets)
     )
     is_deadly = (bullets | aliens)[8:, x].any(axis=0)
     will_be_hit = bullets[6:9, x].any(axis=0)
@@ -232,7 +248,7 @@ def one_step(env, state, action):
 def test_one_step_from_any_state(fields, action, ramping):
     fields = dict(fields)
     arrays = {
-        name: jnp.asarray(to_rows(x) if np.ndim(x) == 2 else x, jnp.int32)
+        name: to_map(x) if name in MAPS else jnp.asarray(x, jnp.int32)
         for name, x in fields.items()
     }
     arrays["aliens_move_right"] = jnp.array(fields["aliens_move_right"])

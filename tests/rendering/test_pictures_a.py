@@ -79,7 +79,8 @@ VISIBLE = {
         "bullets.0.flying", "swimmers.bullet",
     ],
     "SpaceInvaders-MinAtar": [
-        "cannon_x", "cannon_bullets", "alien_bullets", "aliens", "aliens_move_right",
+        "cannon_x", "cannon_bullets.words.4", "alien_bullets.words.0", "aliens.words.0",
+        "aliens_move_right",
     ],
     "Pong-misc": [
         "left_paddle", "right_paddle", "row", "column", "last_row", "last_column",
@@ -108,9 +109,9 @@ def changed(path, leaf):
         return leaf + 20
     if path == "cars.pace":
         return jnp.where(leaf == 5, 1, leaf + 1) + (leaf == -1)
-    if leaf.ndim == 1:
-        return leaf ^ 1 if path in ("aliens", "alien_bullets") else leaf ^ 3
-    return leaf ^ 1
+    if path == "cannon_bullets.words.4":
+        return leaf ^ 3
+    return leaf ^ (3 if leaf.ndim == 1 else 1)
 
 
 @pytest.mark.parametrize("id", IDS)

@@ -21,9 +21,7 @@ from ...rendering import Cells, Scene
 from ...rendering.colors import BLACK, WHITE
 from ...spaces import Box, Discrete
 from ._actions import ACTIONS
-
-
-SIZE = 10  # cells along each side of the screen
+from ._maps import SIZE
 
 
 class AbstractMinAtarGame(

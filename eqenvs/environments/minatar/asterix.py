@@ -21,8 +21,6 @@ the rules of their package `minatar` (https://github.com/kenjyoung/MinAtar) one 
 """
 
 import dataclasses
-import functools as ft
-import operator
 from typing import NamedTuple
 
 import equinox as eqx
@@ -32,11 +30,11 @@ import jax.random as jr
 from jaxtyping import Array, Bool, Int32, Key
 
 from ..._environment import AbstractState, Transition
-from ..._fusion import computed_apart
 from ...fields import flag, integer, time_limit
 from ...random import next_digit
 from ._actions import DOWN, LEFT, move, NOTHING, RIGHT, UP
-from ._game import AbstractMinAtarGame, SIZE
+from ._game import AbstractMinAtarGame
+from ._maps import bit, Bits, bits_in, cell, picture, SIZE, Words, words_of
 
 
 NUM_ROWS = 8  # entity `i` is in row `i + 1` of the ten
@@ -211,25 +209,7 @@ class Asterix(AbstractMinAtarGame[AsterixState]):
         )
 
     def observe(self, state: AsterixState) -> Bool[Array, "10 10 4"]:
-        entities = state.entities
-        back = entities.x - jnp.where(entities.moves_right, 1, -1)
-        # A row has 40 entries, cell by cell, at most three of which are true. Whatever
-        # is outside the row, such as the trail of an entity that has just entered,
-        # matches none of the 40.
-        rows = jnp.arange(SIZE, dtype=jnp.int32)
-        player = jnp.where(
-            rows == state.player_y, len(CHANNELS) * state.player_x + PLAYER, -1
-        )
-        channel = jnp.where(entities.is_gold, GOLD, ENEMY)
-        entity = len(CHANNELS) * entities.x + channel
-        trail = len(CHANNELS) * back + TRAIL
-        entity, trail = (
-            _in_all_rows(jnp.where(entities.is_present, entry, -1))
-            for entry in (entity, trail)
-        )
-        always = state.time >= 0
-        entries = computed_apart(always, _entries, player, entity, trail)
-        return entries.reshape(SIZE, SIZE, len(CHANNELS))
+        return picture(state, _layers)
 
 
 def _spawn(spawn: Spawn, spawns: Bool[Array, ""], entities: Entities) -> Entities:
@@ -265,15 +245,19 @@ def _move_on(entities: Entities) -> Entities:
     )
 
 
-def _entries(*true_entries: Int32[Array, " 10"]) -> Bool[Array, "400"]:
-    """The entries of all rows, given those of each row that are true."""
-    entries = jnp.arange(SIZE * len(CHANNELS), dtype=jnp.int8)
-    is_true = (
-        entries[None, :] == true.astype(jnp.int8)[:, None] for true in true_entries
-    )
-    return ft.reduce(operator.or_, is_true).reshape(-1)
+def _layers(state: AsterixState) -> list[tuple[Words, Bits]]:
+    """The maps that the observation shows, and where."""
+    entities = state.entities
+    back = entities.x - jnp.where(entities.moves_right, 1, -1)
 
+    def in_rows(is_shown, x):
+        return words_of(jnp.pad(jnp.where(is_shown, bit(x), 0), 1))
 
-def _in_all_rows(entry: Int32[Array, " 8"]) -> Int32[Array, " 10"]:
-    """Adds the first and the last row, which hold no entities."""
-    return jnp.pad(entry, 1, constant_values=-1)
+    maps = {
+        PLAYER: cell(state.player_y, state.player_x),
+        ENEMY: in_rows(entities.is_present & ~entities.is_gold, entities.x),
+        # The trail of an entity that has just entered is not on the screen.
+        TRAIL: in_rows(entities.is_present, back),
+        GOLD: in_rows(entities.is_present & entities.is_gold, entities.x),
+    }
+    return [(words, bits_in(channel, CHANNELS)) for channel, words in maps.items()]

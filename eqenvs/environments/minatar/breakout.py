@@ -19,19 +19,16 @@ the rules of their package `minatar` (https://github.com/kenjyoung/MinAtar) one 
 **Deviations:** none.
 """
 
-import functools as ft
-import operator
-
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 from jaxtyping import Array, Bool, Int32, Key, UInt32
 
 from ..._environment import AbstractState, Transition
-from ..._fusion import computed_apart
 from ...fields import time_limit
 from ._actions import LEFT, move, NOTHING, RIGHT
-from ._game import AbstractMinAtarGame, SIZE
+from ._game import AbstractMinAtarGame
+from ._maps import Bits, bits_in, cell, picture, ROW, SIZE, Words, words_of
 
 
 PADDLE_ROW = 9
@@ -150,10 +147,7 @@ class Breakout(AbstractMinAtarGame[BreakoutState]):
         return Transition(state, breaks.astype(float), at_bottom & ~turns)
 
     def observe(self, state: BreakoutState) -> Bool[Array, "10 10 4"]:
-        always = state.time >= 0
-        return computed_apart(always, _entries, state).reshape(
-            SIZE, SIZE, len(CHANNELS)
-        )
+        return picture(state, _layers)
 
 
 def _brick(x: Int32[Array, ""], y: Int32[Array, ""]) -> UInt32[Array, ""]:
@@ -164,26 +158,14 @@ def _brick(x: Int32[Array, ""], y: Int32[Array, ""]) -> UInt32[Array, ""]:
     return jnp.where(is_brick_row, jnp.uint32(1) << number, jnp.uint32(0))
 
 
-def _entries(state: BreakoutState) -> Bool[Array, "400"]:
-    """All entries of the observation, row by row and cell by cell."""
-    entries = np.arange(SIZE * SIZE * len(CHANNELS), dtype=np.uint16)
-    cell, channel = np.divmod(entries, len(CHANNELS))
-
-    def thing(channel, y, x):
-        return entries == (len(CHANNELS) * (SIZE * y + x) + channel).astype(jnp.uint16)
-
-    # The bricks of a row, one bit for each; and for every entry, the bit that it shows.
-    rows = (
-        (state.bricks >> SIZE * i).astype(jnp.uint16) for i in range(len(BRICK_ROWS))
-    )
-    bits = np.where(channel == BRICK, 1 << cell % SIZE, 0)
-    bricks = (
-        row & np.where(cell // SIZE == y, bits, 0).astype(np.uint16)
-        for row, y in zip(rows, BRICK_ROWS, strict=True)
-    )
-    return (
-        thing(PADDLE, PADDLE_ROW, state.paddle_x)
-        | thing(BALL, state.y, state.x)
-        | thing(TRAIL, state.last_y, state.last_x)
-        | (ft.reduce(operator.or_, bricks) != 0)
-    )
+def _layers(state: BreakoutState) -> list[tuple[Words, Bits]]:
+    """The maps that the observation shows, and where."""
+    shifts = SIZE * np.arange(len(BRICK_ROWS), dtype=np.uint32)
+    bricks = (state.bricks >> shifts).astype(jnp.int32) & ROW
+    maps = {
+        PADDLE: cell(PADDLE_ROW, state.paddle_x),
+        BALL: cell(state.y, state.x),
+        TRAIL: cell(state.last_y, state.last_x),
+        BRICK: words_of(jnp.pad(bricks, (BRICK_ROWS.start, SIZE - BRICK_ROWS.stop))),
+    }
+    return [(words, bits_in(channel, CHANNELS)) for channel, words in maps.items()]

@@ -41,7 +41,8 @@ from ..._fusion import computed_if_needed
 from ...fields import integer
 from ...random import scale_bits
 from ._actions import DOWN, move, NOTHING, UP
-from ._game import AbstractMinAtarGame, SIZE
+from ._game import AbstractMinAtarGame
+from ._maps import SIZE
 
 
 TOP, BOTTOM = 0, SIZE - 1  # rows

@@ -68,7 +68,8 @@ from ..._fusion import computed_once
 from ...fields import flag, time_limit
 from ._actions import ACTIONS, DOWN, FIRE, is_action, LEFT, move, RIGHT, UP
 from ._bit_slices import ALL_SLOTS, lowest, NO_SLOT, Numbers, Slots, slots_if
-from ._game import AbstractMinAtarGame, SIZE
+from ._game import AbstractMinAtarGame
+from ._maps import SIZE
 
 
 GAUGES = 9  # the row of the two gauges; the player stays above

@@ -26,7 +26,6 @@ Nothing is random.
 """
 
 import functools as ft
-import operator
 
 import jax
 import jax.numpy as jnp
@@ -35,15 +34,14 @@ from jaxtyping import Array, Bool, Int32, Key
 from ..._environment import AbstractState, Transition
 from ...fields import flag, integer, time_limit
 from ._actions import FIRE, is_action, LEFT, move, NOTHING, RIGHT
-from ._game import AbstractMinAtarGame, SIZE
+from ._game import AbstractMinAtarGame
+from ._maps import Bits, bits_in, cell, choose, Map, picture, SIZE, Words
 
 
 BOTTOM = SIZE - 1  # the row of the cannon
 FASTEST_MOVE_INTERVAL = 6  # steps; waves get no faster than this
 
-# A map is ten integers, one for each row: bit `x` of it is the cell in column `x`.
-WAVE_COLUMNS = 0b00_1111_1100
-WAVE_ROWS = 4
+WAVE = [0b00_1111_1100] * 4 + [0] * 6  # columns, row by row
 
 CHANNELS = range(6)
 CANNON, ALIEN, LEFT_ALIEN, RIGHT_ALIEN, BULLET, ALIEN_BULLET = CHANNELS
@@ -52,14 +50,15 @@ CANNON, ALIEN, LEFT_ALIEN, RIGHT_ALIEN, BULLET, ALIEN_BULLET = CHANNELS
 class SpaceInvadersState(AbstractState):
     """The cannon, the aliens, the bullets and the timers.
 
-    Aliens and bullets are maps: ten integers, one for each row, whose bit `x` is the
-    cell in column `x`.
+    Aliens and bullets are maps. The words of a map are five integers, one for every two
+    rows: bit `x` is the cell in column `x` of the upper row, and bit `10 + x` that of
+    the lower row.
     """
 
     cannon_x: Int32[Array, ""]
-    cannon_bullets: Int32[Array, " 10"]
-    alien_bullets: Int32[Array, " 10"]
-    aliens: Int32[Array, " 10"]
+    cannon_bullets: Map
+    alien_bullets: Map
+    aliens: Map
     aliens_move_right: Bool[Array, ""]
     shot_timer: Int32[Array, ""]
     alien_move_interval: Int32[Array, ""]
@@ -117,12 +116,12 @@ class SpaceInvaders(AbstractMinAtarGame[SpaceInvadersState]):
 
     def initial_state(self, key: Key[Array, ""]) -> SpaceInvadersState:
         del key
-        nothing = jnp.zeros(SIZE, jnp.int32)
+        nothing = Map.from_rows([0] * SIZE)
         return SpaceInvadersState(
             cannon_x=jnp.int32(5),
             cannon_bullets=nothing,
             alien_bullets=nothing,
-            aliens=_new_wave(),
+            aliens=Map.from_rows(WAVE),
             aliens_move_right=jnp.array(False),
             shot_timer=jnp.int32(0),
             alien_move_interval=self.initial_alien_move_interval,
@@ -141,16 +140,17 @@ class SpaceInvaders(AbstractMinAtarGame[SpaceInvadersState]):
         shot_timer = jnp.where(fires, self.shot_interval, state.shot_timer)
         x = state.cannon_x + move(LEFT, RIGHT, action, self.actions)
         x = jnp.clip(x, 0, SIZE - 1)
-        new_bullet = _in_row(BOTTOM, jnp.where(fires, 1 << state.cannon_x, 0))
+        new_bullet = jnp.where(fires, 1 << state.cannon_x, 0)
 
         # Rule 2: the bullets.
-        cannon_bullets = _up(state.cannon_bullets | new_bullet)
-        alien_bullets = _down(state.alien_bullets)
+        new_bullet = Map.from_rows([0] * BOTTOM + [new_bullet])
+        cannon_bullets = (state.cannon_bullets | new_bullet).up()
+        alien_bullets = state.alien_bullets.down()
 
         # Rule 3: the aliens move.
         moves = state.alien_move_timer == 0
         aliens, columns, turns = _move(state.aliens, state.aliens_move_right, moves)
-        num_aliens = _count(state.aliens)
+        num_aliens = state.aliens.count()
         alien_move_timer = jnp.where(
             moves,
             jnp.minimum(num_aliens, state.alien_move_interval),
@@ -158,14 +158,14 @@ class SpaceInvaders(AbstractMinAtarGame[SpaceInvadersState]):
         )
 
         # Rule 4: the end.
-        harmful = (alien_bullets | state.aliens | aliens)[BOTTOM]
-        lands = turns & (state.aliens[BOTTOM] > 0)
+        harmful = (alien_bullets | state.aliens | aliens).row(BOTTOM)
+        lands = turns & (state.aliens.row(BOTTOM) > 0)
         terminated = ((harmful >> x) & 1 == 1) | lands
 
         # Rule 5: the aliens shoot.
         shoots = state.alien_shot_timer == 0
-        new_bullet = _lowest_in_column(aliens, _nearest_column(columns, x))
-        alien_bullets = alien_bullets | jnp.where(shoots, new_bullet, 0)
+        column = jnp.where(shoots, _nearest_column(columns, x), 0)
+        alien_bullets = alien_bullets | _lowest_in_column(aliens, column)
         alien_shot_timer = jnp.where(
             shoots, self.alien_shot_interval, state.alien_shot_timer
         )
@@ -173,12 +173,12 @@ class SpaceInvaders(AbstractMinAtarGame[SpaceInvadersState]):
         # Rule 6: aliens are shot.
         shot = aliens & cannon_bullets
         aliens, cannon_bullets = aliens ^ shot, cannon_bullets ^ shot
-        num_left = _count(aliens)
+        num_left = aliens.count()
         reward = num_aliens - num_left
 
         # Rule 7: a new wave.
         is_cleared = num_left == 0
-        aliens = jnp.where(is_cleared, _new_wave(), aliens)
+        aliens = choose(is_cleared, Map.from_rows(WAVE), aliens)
         alien_move_interval, ramp_index = state.alien_move_interval, state.ramp_index
         if self.ramping:
             ramps = is_cleared & (alien_move_interval > FASTEST_MOVE_INTERVAL)
@@ -202,65 +202,24 @@ class SpaceInvaders(AbstractMinAtarGame[SpaceInvadersState]):
         return Transition(state, reward.astype(float), terminated)
 
     def observe(self, state: SpaceInvadersState) -> Bool[Array, "10 10 6"]:
-        cannon = _in_row(BOTTOM, 1 << state.cannon_x)
-        aliens = jnp.where(
-            state.aliens_move_right,
-            1 << ALIEN | 1 << RIGHT_ALIEN,
-            1 << ALIEN | 1 << LEFT_ALIEN,
-        )
-
-        def half_rows(first_column):
-            """Five cells of every row: bit `6 * cell + channel` of its 30 bits."""
-            maps = (cannon, state.aliens, state.cannon_bullets, state.alien_bullets)
-            places = (1 << CANNON, aliens, 1 << BULLET, 1 << ALIEN_BULLET)
-            spread = (_spread(rows >> first_column) for rows in maps)
-            parts = [x * place for x, place in zip(spread, places, strict=True)]
-            return ft.reduce(operator.or_, parts)[:, None]
-
-        entry = jnp.arange(60, dtype=jnp.int32)[None, :]
-        half = jnp.where(entry < 30, half_rows(0), half_rows(5))
-        is_true = (half >> (entry % 30)) & 1 == 1
-        return is_true.reshape(SIZE, SIZE, len(CHANNELS))
-
-
-def _in_row(row: int, columns: Int32[Array, ""]) -> Int32[Array, " 10"]:
-    """A map with nothing in all other rows."""
-    return jnp.where(jnp.arange(SIZE, dtype=jnp.int32) == row, columns, 0)
-
-
-def _up(rows: Int32[Array, " 10"]) -> Int32[Array, " 10"]:
-    return jnp.pad(rows[1:], (0, 1))
-
-
-def _down(rows: Int32[Array, " 10"]) -> Int32[Array, " 10"]:
-    return jnp.pad(rows[:-1], (1, 0))
-
-
-def _count(rows: Int32[Array, " 10"]) -> Int32[Array, ""]:
-    return jnp.sum(jax.lax.population_count(rows), dtype=jnp.int32)
-
-
-def _new_wave() -> Int32[Array, " 10"]:
-    return jnp.where(
-        jnp.arange(SIZE, dtype=jnp.int32) < WAVE_ROWS, jnp.int32(WAVE_COLUMNS), 0
-    )
+        return picture(state, _layers)
 
 
 def _move(
-    aliens: Int32[Array, " 10"], right: Bool[Array, ""], moves: Bool[Array, ""]
-) -> tuple[Int32[Array, " 10"], Int32[Array, ""], Bool[Array, ""]]:
+    aliens: Map, right: Bool[Array, ""], moves: Bool[Array, ""]
+) -> tuple[Map, Int32[Array, ""], Bool[Array, ""]]:
     """The aliens after their move, the columns they are in, and whether they turn."""
-    columns = jnp.bitwise_or.reduce(aliens)
+    columns = aliens.columns()
     turns = moves & jnp.where(right, columns >> 9, columns & 1).astype(bool)
     # Aliens that come down from the bottom row wrap to the top; the game is over then.
-    one_row_down = jnp.roll(aliens, 1)
+    one_row_down = aliens.down() | Map.from_rows([aliens.row(BOTTOM)] + [0] * BOTTOM)
 
     def one_column_on(columns):
         return jnp.where(right, columns << 1, columns >> 1)
 
     shifts = moves & ~turns
-    aliens = jnp.where(turns, one_row_down, aliens)
-    aliens = jnp.where(shifts, one_column_on(aliens), aliens)
+    aliens = choose(turns, one_row_down, aliens)
+    aliens = choose(shifts, jax.tree.map(one_column_on, aliens), aliens)
     columns = jnp.where(shifts, one_column_on(columns), columns)
     return aliens, columns, turns
 
@@ -276,18 +235,25 @@ def _nearest_column(columns: Int32[Array, ""], x: Int32[Array, ""]) -> Int32[Arr
     return jnp.where(is_left, 1 << jnp.maximum(left, 0), right_bit)
 
 
-def _lowest_in_column(
-    rows: Int32[Array, " 10"], column: Int32[Array, ""]
-) -> Int32[Array, " 10"]:
-    """A map of the lowest occupied cell of `rows` in a column, which is given as a
-    bit."""
-    y = jnp.arange(SIZE, dtype=jnp.int32)
-    lowest = jnp.max(jnp.where(rows & column > 0, y, -1))
-    return jnp.where(y == lowest, column, 0)
+def _lowest_in_column(cells: Map, column: Int32[Array, ""]) -> Map:
+    """The lowest cell of a column, which is given as a bit; nothing if it is zero."""
+    words = []
+    for word in reversed(cells.words):
+        lower, upper = word & column << SIZE, word & column
+        words.append(jnp.where(lower != 0, lower, upper))
+        column = jnp.where(lower | upper != 0, 0, column)
+    return Map(tuple(reversed(words)))
 
 
-def _spread(rows: Int32[Array, " 10"]) -> Int32[Array, " 10"]:
-    """Moves bits 0 to 4 to the bits 0, 6, 12, 18 and 24."""
-    # The product holds five copies of the five bits, side by side. Only bit i is kept
-    # of the copy that is shifted by 5 * i.
-    return ((rows & 0b1_1111) * 0x108421) & 0x1041041
+def _layers(state: SpaceInvadersState) -> list[tuple[Words, Bits]]:
+    """The maps that the observation shows, and where."""
+    show_in = ft.partial(bits_in, channels=CHANNELS)
+    direction = jnp.where(
+        state.aliens_move_right, show_in(RIGHT_ALIEN), show_in(LEFT_ALIEN)
+    )
+    return [
+        (cell(BOTTOM, state.cannon_x), show_in(CANNON)),
+        (jnp.stack(state.aliens.words), show_in(ALIEN) | direction),
+        (jnp.stack(state.cannon_bullets.words), show_in(BULLET)),
+        (jnp.stack(state.alien_bullets.words), show_in(ALIEN_BULLET)),
+    ]
