@@ -198,6 +198,8 @@ class VectorEnvironment(AbstractLoop[State, Action, Observation]):
 _CHUNKS = 16
 _MIN_CHUNK = 128
 
+_WORD_BITS = 32
+
 
 def all_lanes(envs: VectorEnvironment) -> UInt32[Array, " num_envs"]:
     """The number of every lane, from which it draws."""
@@ -364,17 +366,31 @@ def _true_indices(
 ) -> tuple[Int32[Array, " n"], Int32[Array, ""]]:
     """The indices of the true entries, in order and padded, and their number.
 
-    On a CPU, a plain loop over scalars takes less than half as long as a cumulative sum
-    and a scatter.
+    On a CPU, plain loops over scalars take less time than a cumulative sum and a
+    scatter. These go from one true entry to the next, in words of 32 bits.
     """
+    places = jnp.arange(_WORD_BITS, dtype=jnp.uint32)
+    bits = jnp.pad(mask, (0, -mask.size % _WORD_BITS)).reshape(-1, _WORD_BITS)
+    words = jnp.sum(
+        bits.astype(jnp.uint32) << places[None, :], axis=1, dtype=jnp.uint32
+    )
 
-    def visit(i, carry):
-        indices, count = carry
-        indices = jax.lax.dynamic_update_index_in_dim(indices, i, count, axis=0)
-        return indices, count + mask[i].astype(jnp.int32)
+    def visit_word(i, carry):
+        def visit_bit(carry):
+            word, indices, count = carry
+            place = jax.lax.population_count((word & -word) - 1).astype(jnp.int32)
+            indices = jax.lax.dynamic_update_index_in_dim(
+                indices, _WORD_BITS * i + place, count, axis=0
+            )
+            return word & (word - 1), indices, count + 1
+
+        _, *carry = jax.lax.while_loop(
+            lambda carry: carry[0] != 0, visit_bit, (words[i], *carry)
+        )
+        return tuple(carry)
 
     init = vary((jnp.zeros(mask.size, jnp.int32), jnp.int32(0)), varying_axes(mask))
-    return jax.lax.fori_loop(jnp.int32(0), jnp.int32(mask.size), visit, init)
+    return jax.lax.fori_loop(jnp.int32(0), jnp.int32(words.size), visit_word, init)
 
 
 def _check_lanes(envs: VectorEnvironment, name: str, tree: PyTree) -> None:
