@@ -324,8 +324,7 @@ def _reset_in_chunks(
     states: PyTree,
 ) -> PyTree:
     size = max(_MIN_CHUNK, math.ceil(envs.num_envs / _CHUNKS))
-    ended_lanes, count = _true_indices(ended)
-    ended_lanes = jnp.pad(ended_lanes, (0, size))
+    ended_lanes, count = _true_indices(ended, padding=size)
 
     def reset_chunk(carry):
         start, states = carry
@@ -362,35 +361,41 @@ def _reset_in_chunks(
 
 
 def _true_indices(
-    mask: Bool[Array, " n"],
-) -> tuple[Int32[Array, " n"], Int32[Array, ""]]:
-    """The indices of the true entries, in order and padded, and their number.
+    mask: Bool[Array, " n"], padding: int
+) -> tuple[Int32[Array, " indices"], Int32[Array, ""]]:
+    """The indices of the true entries, in order, with zeros after them, and their
+    number.
 
     On a CPU, plain loops over scalars take less time than a cumulative sum and a
     scatter. These go from one true entry to the next, in words of 32 bits.
     """
+    num_words = math.ceil(mask.size / _WORD_BITS)
     places = jnp.arange(_WORD_BITS, dtype=jnp.uint32)
-    bits = jnp.pad(mask, (0, -mask.size % _WORD_BITS)).reshape(-1, _WORD_BITS)
-    words = jnp.sum(
-        bits.astype(jnp.uint32) << places[None, :], axis=1, dtype=jnp.uint32
-    )
 
     def visit_word(i, carry):
+        # Here, and not before the loop, where the compiler would compute the mask again
+        # for this sum. The last word begins earlier, so as not to go beyond the end.
+        start = jnp.minimum(_WORD_BITS * i, mask.size - _WORD_BITS)
+        is_new = start + places.astype(jnp.int32) >= _WORD_BITS * i
+        bits = is_new & jax.lax.dynamic_slice_in_dim(mask, start, _WORD_BITS)
+        word = jnp.sum(bits.astype(jnp.uint32) << places, dtype=jnp.uint32)
+
         def visit_bit(carry):
             word, indices, count = carry
             place = jax.lax.population_count((word & -word) - 1).astype(jnp.int32)
             indices = jax.lax.dynamic_update_index_in_dim(
-                indices, _WORD_BITS * i + place, count, axis=0
+                indices, start + place, count, axis=0
             )
             return word & (word - 1), indices, count + 1
 
         _, *carry = jax.lax.while_loop(
-            lambda carry: carry[0] != 0, visit_bit, (words[i], *carry)
+            lambda carry: carry[0] != 0, visit_bit, (word, *carry)
         )
         return tuple(carry)
 
-    init = vary((jnp.zeros(mask.size, jnp.int32), jnp.int32(0)), varying_axes(mask))
-    return jax.lax.fori_loop(jnp.int32(0), jnp.int32(words.size), visit_word, init)
+    indices = jnp.zeros(mask.size + padding, jnp.int32)
+    init = vary((indices, jnp.int32(0)), varying_axes(mask))
+    return jax.lax.fori_loop(jnp.int32(0), jnp.int32(num_words), visit_word, init)
 
 
 def _check_lanes(envs: VectorEnvironment, name: str, tree: PyTree) -> None:

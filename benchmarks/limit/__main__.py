@@ -2,6 +2,7 @@
 
     python -m benchmarks.limit                 # all six
     python -m benchmarks.limit CartPole-v1     # some of them
+    python -m benchmarks.limit --use-cores     # after `eqenvs.use_cores(1)`
 
 Builds `loops.c` with gcc, which knows nothing of this library, and plays the same
 rollouts with it and with `VectorEnvironment`, turn by turn, on one core: 2,000 lanes,
@@ -111,9 +112,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.limit")
     parser.add_argument("ids", nargs="*", metavar="id", choices=[*FUNCTIONS, []])
     parser.add_argument("--seconds", type=float, default=3.0, help="for each of them")
+    parser.add_argument(
+        "--use-cores", action="store_true", help="call eqenvs.use_cores(1) before"
+    )
     arguments = parser.parse_args()
     # Before JAX starts its threads.
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    if arguments.use_cores:
+        import eqenvs
+
+        eqenvs.use_cores(1)
     print(f"{'million steps/s on one core':28}{'C':>8}{'eqenvs':>8}{'share':>8}")
     with tempfile.TemporaryDirectory() as folder:
         library = build(folder)
