@@ -214,8 +214,10 @@ class Asterix(AbstractMinAtarGame[AsterixState]):
 
 def _spawn(spawn: Spawn, spawns: Bool[Array, ""], entities: Entities) -> Entities:
     is_free = ~entities.is_present
-    # The place of a free row among the free rows.
-    place = jnp.cumsum(is_free, dtype=jnp.int32) - 1
+    # The place of a free row among the free rows: how many of them are above it.
+    rows = jnp.arange(NUM_ROWS, dtype=jnp.int32)
+    free_rows = jnp.sum(is_free.astype(jnp.int32) << rows, dtype=jnp.int32)
+    place = jax.lax.population_count(free_rows & ((1 << rows) - 1))
     is_new = spawns & is_free & (place == spawn.place)
     return Entities(
         x=jnp.where(is_new, jnp.where(spawn.moves_right, 0, SIZE - 1), entities.x),
