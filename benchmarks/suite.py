@@ -5,12 +5,16 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-import jax
 import jax.random as jr
 from tqdm import tqdm
 
 from eqenvs._registry import registered
-from eqenvs.cli._measure import machine, new_key, versions
+from eqenvs.cli._measure import (
+    ignore_compilation_cache,
+    machine,
+    new_key,
+    versions,
+)
 
 from .calls import imports, overhead
 from .case import Case, CONTESTANTS, Settings, why_not
@@ -70,7 +74,7 @@ def measure(
     `interrupted` (whether Ctrl-C ended it before its time).
     """
     start = time.perf_counter()
-    jax.config.update("jax_enable_compilation_cache", False)
+    ignore_compilation_cache()
     left_out = [*left_out]
     if "others" in settings.sections:
         left_out += missing()
@@ -105,6 +109,10 @@ def added(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     `dates` has the date of each figure: by section, and in that by environment.
     """
     names = [name for name in ("import", *SECTIONS) if name in old or name in new]
+    now_measured = tuple(
+        f"{name} of {id}: " for name in SECTIONS for id in new.get(name, {})
+    )
+    still_left_out = [x for x in old["left_out"] if not x.startswith(now_measured)]
     settings, before = new["settings"], old["settings"]
     ids = {*before["ids"], *settings["ids"]}
     seconds = {
@@ -122,7 +130,7 @@ def added(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
             "ids": [id for id in registered() if id in ids],
             "sections": names,
         },
-        "left_out": list(dict.fromkeys([*old["left_out"], *new["left_out"]])),
+        "left_out": list(dict.fromkeys([*still_left_out, *new["left_out"]])),
         "section_seconds": seconds,
         "wall_seconds": sum(seconds.values()),
     }
@@ -153,18 +161,14 @@ def measure_sections(
         for name in wanted:
             begin = time.perf_counter()
             results[name] = {}
-            late = []
             for id, case in cases.items():
                 bar.set_postfix_str(f"{name} {id}")
                 minutes = (time.perf_counter() - start) / 60
                 if settings.minutes is not None and minutes > settings.minutes:
-                    late.append(id)
+                    left_out.append(
+                        f"{name} of {id}: the {settings.minutes:g} minutes were over."
+                    )
                 else:
                     results[name][id] = SECTIONS[name](case, settings, left_out)
                 bar.update()
-            if late:
-                left_out.append(
-                    f"{name} of {', '.join(late)}: the {settings.minutes:g} minutes "
-                    "were over."
-                )
             section_seconds[name] = time.perf_counter() - begin

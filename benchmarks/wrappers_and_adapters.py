@@ -28,7 +28,13 @@ import numpy as np
 
 from eqenvs import CartPole, Pendulum
 from eqenvs.adapters import to_gymnasium, to_gymnasium_vector
-from eqenvs.cli._measure import arrange, compile_time, draw_actions, vector_loop
+from eqenvs.cli._measure import (
+    arrange,
+    compile_time,
+    draw_actions,
+    ignore_compilation_cache,
+    vector_loop,
+)
 from eqenvs.wrappers import (
     EpisodeStatistics,
     FlattenObservation,
@@ -180,7 +186,7 @@ def compilation(
 
 def main() -> None:
     # A program that is read from a file takes no time to compile.
-    jax.config.update("jax_enable_compilation_cache", False)
+    ignore_compilation_cache()
     found = vectors()
     print("1,000 CartPoles, microseconds a step: by the clock, of the processors")
     for name, (wall, cpu) in found.items():

@@ -237,6 +237,7 @@ def test_results_are_added_to_earlier_ones():
 
     old = run("2026-01-01", ["Pong-misc", "Acrobot-v1"], 1)
     old |= {"import": {"seconds": 2}, "section_seconds": {"memory": 1, "import": 4}}
+    old["left_out"] += ["memory of CartPole-v1: the 9.3 minutes were over."]
     both = suite.added(old, run("2026-02-02", ["CartPole-v1", "Acrobot-v1"], 8))
     again = suite.added(both, run("2026-03-03", ["CartPole-v1"], 9))
     assert both["memory"] == {"CartPole-v1": 8, "Acrobot-v1": 8, "Pong-misc": 1}

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
+from jax.experimental.compilation_cache import compilation_cache
 
 from .._environment import AbstractEnvironment
 from .._vector import VectorEnvironment
@@ -27,6 +28,12 @@ from ..random import key as fast_key
 
 # The shortest measurement, in seconds.
 SECONDS = 0.02
+
+
+def ignore_compilation_cache() -> None:
+    """From here on, compiles what earlier programs have left on disk, too."""
+    jax.config.update("jax_enable_compilation_cache", False)
+    compilation_cache.reset_cache()  # It may be in use, for something compiled before.
 
 
 def compile_time(function: Callable, *args: Any) -> tuple[float, Any]:

@@ -6,8 +6,6 @@ import pathlib
 import statistics
 from typing import Any
 
-import jax
-
 from .._checks import check_count
 from .._files import write_safely
 from .._registry import make, registered, spec
@@ -48,7 +46,7 @@ class Bench:
         for id in self.ids:
             spec(id)
         self.output.mkdir(parents=True, exist_ok=True)
-        jax.config.update("jax_enable_compilation_cache", False)
+        _measure.ignore_compilation_cache()
         results: dict[str, Any] = {
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "machine": _measure.machine(),

@@ -2,7 +2,10 @@
 
 import json
 import math
+import os
 import statistics
+import subprocess
+import sys
 
 import pytest
 
@@ -52,3 +55,29 @@ def test_mistakes_are_found_before_anything_runs(arguments, message, tmp_path):
     assert (status, output) == (1, "")
     assert message in errors and len(errors.splitlines()) == 1
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_programs_on_disk_are_not_used(tmp_path):
+    # Even if they are in use already.
+    code = """
+import jax, pathlib, sys
+from eqenvs.cli import _measure
+
+def compiled(number):
+    jax.jit(lambda x: x + number)(1.0)
+    return len(list(pathlib.Path(sys.argv[1]).iterdir()))
+
+first, second = compiled(1), compiled(2)
+_measure.ignore_compilation_cache()
+print(first > 0, second > first, compiled(3) == second)
+"""
+    environment = {
+        **os.environ,
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    output = subprocess.run(
+        command, env=environment, text=True, check=True, stdout=subprocess.PIPE
+    ).stdout
+    assert output.split() == ["True", "True", "True"]
