@@ -26,8 +26,8 @@ def use_cores(num_cores: int | None = None) -> Mesh:
 
     Call it before anything else uses JAX. It changes JAX for the whole program: the
     number of its CPU devices, and how XLA compiles loops for them (it appends to the
-    environment variable `XLA_FLAGS`), which makes rollouts several times as fast even
-    on one core. Their results do not change.
+    environment variable `XLA_FLAGS`), which makes most rollouts faster even on one
+    core. Their results do not change.
 
     **Arguments:**
 

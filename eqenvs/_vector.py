@@ -364,7 +364,7 @@ def _true_indices(
     mask: Bool[Array, " n"], padding: int
 ) -> tuple[Int32[Array, " indices"], Int32[Array, ""]]:
     """The indices of the true entries, in order, with zeros after them, and their
-    number.
+    number. There must be at least 32 entries.
 
     On a CPU, plain loops over scalars take less time than a cumulative sum and a
     scatter. These go from one true entry to the next, in words of 32 bits.

@@ -31,7 +31,8 @@ SECONDS = 0.02
 
 
 def ignore_compilation_cache() -> None:
-    """From here on, compiles what earlier programs have left on disk, too."""
+    """From here on, JAX compiles every program, even those that earlier processes left
+    on disk."""
     jax.config.update("jax_enable_compilation_cache", False)
     compilation_cache.reset_cache()  # It may be in use, for something compiled before.
 
