@@ -38,12 +38,25 @@ def convolve(
     return product + bias.reshape(kernels, *[1] * (product.ndim - 1))
 
 
+def orthogonal_matrix(
+    key: Key[Array, ""], shape: tuple[int, int], scale: float = 1.0
+) -> Float[Array, "rows columns"]:
+    """A random matrix with orthogonal rows or columns."""
+
+    # Under `vmap`, one after the other: with JAX 0.10 and earlier, batched
+    # decompositions that run at the same time wait for each other's threads, forever on
+    # a machine of few cores.
+    @jax.custom_batching.sequential_vmap
+    def draw(key):
+        return jax.nn.initializers.orthogonal(scale)(key, shape)
+
+    return draw(key)
+
+
 def orthogonal(layer: Any, scale: float, key: Key[Array, ""]) -> Any:
     """A layer with orthogonal weights, which suit PPO."""
     shape = layer.weight.shape
-    matrix = jax.nn.initializers.orthogonal(scale)(
-        key, (shape[0], math.prod(shape[1:]))
-    )
+    matrix = orthogonal_matrix(key, (shape[0], math.prod(shape[1:])), scale)
     return eqx.tree_at(
         lambda l: (l.weight, l.bias),
         layer,

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import jax.random as jr
 from jaxtyping import Array, Bool, Float, Key, PyTree
 
-from ._layers import affine
+from ._layers import affine, orthogonal_matrix
 
 
 Memory = Literal["none", "gru", "lstm"]
@@ -181,8 +181,8 @@ def _layers(
     bias = jnp.zeros((num_gates, width))
 
     def layer(size, bias, key):
-        init = jax.nn.initializers.orthogonal()
-        matrices = [init(k, (width, size)) for k in jr.split(key, num_gates)]
+        keys = jr.split(key, num_gates)
+        matrices = [orthogonal_matrix(k, (width, size)) for k in keys]
         linear = eqx.nn.Linear(size, num_gates * width, key=key)
         return eqx.tree_at(
             lambda l: (l.weight, l.bias),

@@ -29,6 +29,38 @@ def test_actions_reach_the_bounds_and_no_further():
     np.testing.assert_allclose(to_action(-3.0, 3.0), [-2, 10])
 
 
+def decomposed_shapes(jaxpr):
+    """The shapes of all matrices that a program decomposes."""
+    for equation in jaxpr.eqns:
+        if equation.primitive.name in ("qr", "geqrf"):
+            yield equation.invars[0].aval.shape
+        for part in jax.tree.leaves([*equation.params.values()]):
+            inner = getattr(part, "jaxpr", part)
+            if hasattr(inner, "eqns"):
+                yield from decomposed_shapes(inner)
+
+
+@pytest.mark.parametrize("memory", ["none", "gru"])
+def test_many_networks_do_not_wait_for_each_other(memory):
+    """Until JAX 0.11, decompositions of batches at the same time may wait forever."""
+
+    def new(key):
+        agent = ActorCritic(
+            spaces.Box(-1.0, 1.0, (3,)), spaces.Discrete(2), key=key, memory=memory
+        )
+        return eqx.filter(agent, eqx.is_array)
+
+    keys = jr.split(jr.key(0), 6).reshape(2, 3)
+    shapes = [*decomposed_shapes(jax.make_jaxpr(jax.vmap(jax.vmap(new)))(keys).jaxpr)]
+    assert len(shapes) >= 4 and all(len(shape) == 2 for shape in shapes)
+    networks = jax.jit(jax.vmap(jax.vmap(new)))(keys)
+    last = jax.tree.map(lambda x: x[1, 2], networks)
+    for a, b in zip(
+        jax.tree.leaves(last), jax.tree.leaves(new(keys[1, 2])), strict=True
+    ):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
 def test_any_observation_becomes_a_vector():
     space = spaces.Dict(
         {
