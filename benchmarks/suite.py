@@ -110,7 +110,7 @@ def added(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """
     names = [name for name in ("import", *SECTIONS) if name in old or name in new]
     now_measured = tuple(
-        f"{name} of {id}: " for name in SECTIONS for id in new.get(name, {})
+        _part(name, id) for name in SECTIONS for id in new.get(name, {})
     )
     still_left_out = [x for x in old["left_out"] if not x.startswith(now_measured)]
     settings, before = new["settings"], old["settings"]
@@ -141,6 +141,11 @@ def added(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     return results
 
 
+def _part(section: str, id: str) -> str:
+    """How a note about one figure begins."""
+    return f"{section} of {id}: "
+
+
 def dates(results: dict[str, Any], section: str) -> dict[str, str]:
     """When each figure of a section was measured."""
     earlier = results.get("dates", {}).get(section, {})
@@ -166,7 +171,7 @@ def measure_sections(
                 minutes = (time.perf_counter() - start) / 60
                 if settings.minutes is not None and minutes > settings.minutes:
                     left_out.append(
-                        f"{name} of {id}: the {settings.minutes:g} minutes were over."
+                        f"{_part(name, id)}the {settings.minutes:g} minutes were over."
                     )
                 else:
                     results[name][id] = SECTIONS[name](case, settings, left_out)

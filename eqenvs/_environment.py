@@ -52,6 +52,7 @@ class AbstractState(eqx.Module):
 State = TypeVar("State", bound=AbstractState)
 Action = TypeVar("Action")
 Observation = TypeVar("Observation")
+Tree = TypeVar("Tree")
 KeyLike = Key[Array, ""] | UInt32[Array, " words"]
 
 
@@ -426,8 +427,8 @@ def next_state_after(
     return check_next_state(env, next_state, last_state, "next_initial_state")
 
 
-def select(pred: Bool[Array, ""], on_true: State, on_false: State) -> State:
-    """One of two states, leaf by leaf."""
+def select(pred: Bool[Array, ""], on_true: Tree, on_false: Tree) -> Tree:
+    """One of two states, or parts of states, leaf by leaf."""
     return jax.tree.map(lambda x, y: jax.lax.select(pred, x, y), on_true, on_false)
 
 

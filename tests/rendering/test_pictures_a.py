@@ -79,8 +79,7 @@ VISIBLE = {
         "bullets.0.flying", "swimmers.bullet",
     ],
     "SpaceInvaders-MinAtar": [
-        "cannon_x", "cannon_bullets.words.4", "alien_bullets.words.0", "aliens.words.0",
-        "aliens_move_right",
+        "cannon_x", "cannon_bullets", "alien_bullets", "aliens", "aliens_move_right",
     ],
     "Pong-misc": [
         "left_paddle", "right_paddle", "row", "column", "last_row", "last_column",
@@ -97,6 +96,9 @@ def leaf_at(state, path):
 
 def changed(path, leaf):
     """Another value that can be told from `leaf` in the picture."""
+    if path in ("cannon_bullets", "alien_bullets", "aliens"):
+        cells = 0b11 if path == "cannon_bullets" else 0b1  # of every row
+        return jax.tree.map(lambda word: word ^ cells ^ cells << 10, leaf)
     if leaf.dtype == bool:
         return ~leaf
     if leaf.dtype == jnp.uint32:
@@ -109,8 +111,6 @@ def changed(path, leaf):
         return leaf + 20
     if path == "cars.pace":
         return jnp.where(leaf == 5, 1, leaf + 1) + (leaf == -1)
-    if path == "cannon_bullets.words.4":
-        return leaf ^ 3
     return leaf ^ (3 if leaf.ndim == 1 else 1)
 
 

@@ -102,11 +102,6 @@ class Map(eqx.Module):
         return sum(map(jax.lax.population_count, self.words), jnp.int32(0))
 
 
-def choose(pred: Bool[Array, ""], x: Map, y: Map) -> Map:
-    """`x` if `pred` holds, otherwise `y`."""
-    return jax.tree.map(ft.partial(jnp.where, pred), x, y)
-
-
 # --- Pictures -------------------------------------------------------------------------
 
 # For every entry of two rows of an observation, the bit of a word to show, or zero.

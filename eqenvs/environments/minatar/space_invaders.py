@@ -31,11 +31,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int32, Key
 
-from ..._environment import AbstractState, Transition
+from ..._environment import AbstractState, select, Transition
 from ...fields import flag, integer, time_limit
 from ._actions import FIRE, is_action, LEFT, move, NOTHING, RIGHT
 from ._game import AbstractMinAtarGame
-from ._maps import Bits, bits_in, cell, choose, Map, picture, SIZE, Words
+from ._maps import Bits, bits_in, cell, Map, picture, SIZE, Words
 
 
 BOTTOM = SIZE - 1  # the row of the cannon
@@ -178,7 +178,7 @@ class SpaceInvaders(AbstractMinAtarGame[SpaceInvadersState]):
 
         # Rule 7: a new wave.
         is_cleared = num_left == 0
-        aliens = choose(is_cleared, Map.from_rows(WAVE), aliens)
+        aliens = select(is_cleared, Map.from_rows(WAVE), aliens)
         alien_move_interval, ramp_index = state.alien_move_interval, state.ramp_index
         if self.ramping:
             ramps = is_cleared & (alien_move_interval > FASTEST_MOVE_INTERVAL)
@@ -218,8 +218,8 @@ def _move(
         return jnp.where(right, columns << 1, columns >> 1)
 
     shifts = moves & ~turns
-    aliens = choose(turns, one_row_down, aliens)
-    aliens = choose(shifts, jax.tree.map(one_column_on, aliens), aliens)
+    aliens = select(turns, one_row_down, aliens)
+    aliens = select(shifts, jax.tree.map(one_column_on, aliens), aliens)
     columns = jnp.where(shifts, one_column_on(columns), columns)
     return aliens, columns, turns
 

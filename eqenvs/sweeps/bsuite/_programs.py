@@ -183,18 +183,10 @@ def _stack(envs: Sequence[AbstractEnvironment]) -> tuple[PyTree, PyTree]:
 def _first_learners(
     algorithm: Any, different: PyTree, shared: PyTree, keys: Key[Array, " lanes"]
 ) -> PyTree[Array]:
-    # One after the other: large batched decompositions, which orthogonal weights need,
-    # were seen to wait for each other forever on a CPU of two cores.
-    rest = []
+    def first(different, key):
+        return _job(algorithm, different, shared, key).first_learner()
 
-    def first(lane):
-        learner = _job(algorithm, lane[0], shared, lane[1]).first_learner()
-        arrays, other = eqx.partition(learner, eqx.is_array)
-        rest.append(other)
-        return arrays
-
-    arrays = jax.lax.map(first, (different, keys))
-    return eqx.combine(arrays, rest[0])
+    return eqx.filter_vmap(first)(different, keys)
 
 
 def _padded_learners(
