@@ -1,3 +1,4 @@
+import gc
 import importlib.metadata
 import math
 import os
@@ -97,6 +98,18 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.conformance)
         if not is_left_out:
             item.add_marker(pytest.mark.quick)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Hides from the garbage collector what there was before a test. JAX collects
+    garbage whenever it looks for leaked tracers, and would go over millions of objects
+    of earlier tests each time."""
+    gc.freeze()
+    try:
+        return (yield)
+    finally:
+        gc.unfreeze()
 
 
 def pytest_runtest_teardown(item, nextitem):
