@@ -111,12 +111,14 @@ def _is_number(value: Any) -> bool:
     return is_number and np.asarray(value).dtype.kind not in "OSUmM"
 
 
-def _show(value: Any) -> str:
+def show(value: Any) -> str:
     """What was given, in a few words."""
     if isinstance(value, jax.Array | np.ndarray | jax.ShapeDtypeStruct):
         return f"an array of shape {value.shape} and dtype {value.dtype}"
     if isinstance(value, eqx.Module):
         return f"a {type(value).__name__}"
+    if isinstance(value, tuple | list | dict):
+        return f"a {type(value).__name__} of {len(value)}"
     return repr(value)
 
 
@@ -202,14 +204,14 @@ def _initial_state(env: "AbstractEnvironment", key: Key[Array, ""]) -> Any:
     if not isinstance(state, eqx.Module) or not hasattr(state, "time"):
         raise TypeError(
             f"`initial_state` of {name} must return an `eqenvs.AbstractState`; got "
-            f"{_show(state)}."
+            f"{show(state)}."
         )
     check_leaves(state, "state", f" of {name}, what its `initial_state` returns,")
     state = without_weak_types(state)
     if state.time.shape != () or state.time.dtype != np.int32:
         raise TypeError(
             f"`state.time` of {name}, what its `initial_state` returns, must be an "
-            f"int32 scalar, such as `jnp.int32(0)`; got {_show(state.time)}."
+            f"int32 scalar, such as `jnp.int32(0)`; got {show(state.time)}."
         )
     return state
 
@@ -228,7 +230,7 @@ def check_state(env: "AbstractEnvironment", state: Any, like: PyTree) -> None:
     name = type(env).__name__
     if type(state) is not type(like):
         raise TypeError(
-            f"the state of {name} must be a {type(like).__name__}; got {_show(state)}."
+            f"the state of {name} must be a {type(like).__name__}; got {show(state)}."
         )
     why = "It must be like what `reset` returns."
     batch = "For a batch, use `jax.vmap(env.step)` or `VectorEnvironment`."
@@ -293,10 +295,9 @@ def check_transition(
     """
     name = type(env).__name__
     if not isinstance(transition, tuple) or not 2 <= len(transition) <= 4:
-        got = f"a tuple of {len(transition)}" if isinstance(transition, tuple) else None
         raise TypeError(
             f"`transition` of {name} must return an `eqenvs.Transition(state, reward, "
-            f"terminated, info)`; got {got or _show(transition)}."
+            f"terminated, info)`; got {show(transition)}."
         )
     next_state, reward, terminated, info = (*transition, False, {})[:4]
     if len(transition) == 3:
@@ -329,7 +330,7 @@ def check_next_state(
     if type(next_state) is not type(state):
         raise TypeError(
             f"`{method}` of {name} must return a {type(state).__name__} as its state; "
-            f"got {_show(next_state)}."
+            f"got {show(next_state)}."
         )
     owner = f"{name}, what its `{method}` returns,"
     check_leaves(next_state, "state", f" of {owner}")
@@ -363,7 +364,7 @@ def _check_scalar(name: str, value: Any, dtype: type) -> Array:
         jnp.issubdtype(jnp.asarray(value).dtype, kind) for kind in kinds
     )
     if not is_right:
-        raise TypeError(f"{name} must be {what}; got {_show(value)}.")
+        raise TypeError(f"{name} must be {what}; got {show(value)}.")
     if np.shape(value) != ():
         raise ValueError(f"{name} must be {what}; got the shape {np.shape(value)}.")
     return jnp.asarray(value, dtype)

@@ -8,6 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
 from jaxtyping import Array, Bool, Float, Key, PyTree, UInt
 
 from .._bound import AbstractValue
@@ -139,7 +140,22 @@ class Network(eqx.Module):
         self.norms = tuple(map(LayerNorm, normalized)) if layer_norm else ()
 
     def __call__(self, observation: PyTree[Array]) -> Float[Array, "*output"]:
-        """The output for one observation."""
+        """The output for one observation.
+
+        **Arguments:**
+
+        - `observation`: an element of the input space.
+
+        **Returns:**
+
+        An array of the size of the output, or a scalar.
+
+        **Raises:**
+
+        `TypeError` or `ValueError` if `observation` does not have the structure and
+        shape of the input space.
+        """
+        _check_shape(self.input_space, observation)
         return self._of_features(self._features(observation))
 
     def of_batch(self, observations: PyTree[Array]) -> Float[Array, "*output batch"]:
@@ -522,6 +538,25 @@ def _zero_of(space: AbstractSpace) -> PyTree[Array]:
             return {name: _zero_of(s) for name, s in space.spaces.items()}
         case _:
             return jnp.zeros(space.shape, space.dtype)  # pyright: ignore
+
+
+def _check_shape(space: AbstractSpace, observation: PyTree[Any]) -> None:
+    """Raises an error unless an observation has the structure and shape of the space
+    that the network was made for."""
+    like = jax.eval_shape(_zero_of, space)
+    given, expected = jax.tree.structure(observation), jax.tree.structure(like)
+    if given != expected:
+        raise TypeError(
+            f"the agent's observations must have the structure {expected}; got {given}."
+        )
+    for x, y in zip(jax.tree.leaves(observation), jax.tree.leaves(like), strict=True):
+        if np.shape(x) != y.shape:
+            is_batch = np.shape(x)[1:] == y.shape
+            hint = " (For a batch, use `jax.vmap`.)" if is_batch else ""
+            raise ValueError(
+                f"the agent's observations must have the shape {y.shape}; got "
+                f"{np.shape(x)}.{hint}"
+            )
 
 
 def _image_shape(space: Any) -> tuple[int, int, int]:

@@ -20,11 +20,12 @@ import equinox as eqx
 import jax
 import jax.core
 import jax.numpy as jnp
+import jax.tree_util as jtu
 import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, PyTree
 
-from .._checks import as_key, check_count
+from .._checks import as_key, check_count, show
 from .._environment import AbstractEnvironment
 from ._algorithm import AbstractAlgorithm, AbstractLearner, Trained
 from ._devices import (
@@ -142,6 +143,7 @@ def train(
 
     **Raises:**
 
+    - `TypeError` or `ValueError` if an argument is not as described above.
     - [`eqenvs.agents.TrainingDiverged`][] if a loss or a weight becomes infinite or
         NaN (not under `jax.jit` or `jax.vmap`).
     - [`eqenvs.agents.TrainingInterrupted`][], a `KeyboardInterrupt`, after Ctrl-C.
@@ -164,6 +166,8 @@ def train(
     num_updates = -(-int(num_steps) // algorithm.steps_per_update)
     mesh = as_lanes_mesh(mesh)
     job = Job(algorithm, env, key, mesh)
+    if learner is not None:
+        _check_learner(job, learner)
     if _is_traced((job, target, learner)):
         _refuse_while_traced(progress=progress, log=log, folder=folder, watch=watch)
         return _train_at_once(job, learner, num_updates, target)
@@ -250,6 +254,31 @@ def _as_target(target_return: Any) -> Float[Array, ""] | None:
     if not isinstance(target, jax.core.Tracer) and jnp.isnan(target):
         raise ValueError(message)
     return target
+
+
+def _check_learner(job: Job, learner: Any) -> None:
+    """Raises an error unless `learner` is like the first one of `job`."""
+    like = eqx.filter_eval_shape(Job.first_learner, job.on_one_device())
+    owner = f"{type(job.algorithm).__name__} in {type(job.env).__name__}"
+    why = f"learner must come from training {owner} with the same settings"
+    if type(learner) is not type(like):
+        raise TypeError(f"{why}; got {show(learner)}.")
+    expected, given = _kinds_of_arrays(like), _kinds_of_arrays(learner)
+    for path in [*expected, *given]:
+        if given.get(path) != expected.get(path):
+            raise ValueError(
+                f"{why}; `learner{path}` must be {expected.get(path, 'absent')}, and "
+                f"is {given.get(path, 'absent')}."
+            )
+
+
+def _kinds_of_arrays(tree: PyTree) -> dict[str, str]:
+    """The dtype and shape of every array, by its path."""
+    return {
+        jtu.keystr(path): f"{x.dtype}{list(x.shape)}"
+        for path, x in jtu.tree_leaves_with_path(tree)
+        if eqx.is_array(x) or isinstance(x, jax.ShapeDtypeStruct)
+    }
 
 
 def _is_traced(tree: PyTree) -> bool:

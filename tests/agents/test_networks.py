@@ -8,7 +8,15 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from eqenvs import Breakout, CartPole, MountainCar, Pendulum, rollout, spaces
+from eqenvs import (
+    Breakout,
+    CartPole,
+    evaluate,
+    MountainCar,
+    Pendulum,
+    rollout,
+    spaces,
+)
 from eqenvs.agents import A2C, ActorCritic, APG, EvolutionStrategy, PPO, PQN
 from eqenvs.agents._layers import convolve
 from eqenvs.agents.networks import Network
@@ -236,3 +244,16 @@ def test_mistakes(unchecked):
         ActorCritic(box, spaces.Box(0, 5, (2,), jnp.int32), key=jr.key(0))
     with pytest.raises(ValueError, match=r"\(height, width, channels\).*got Box"):
         ActorCritic(box, spaces.Discrete(2), torso="conv", key=jr.key(0))
+
+
+def test_an_agent_names_the_shape_of_its_observations(unchecked):
+    agent = ActorCritic(spaces.Box(0.0, 1.0, (3,)), spaces.Discrete(2), key=jr.key(0))
+    for act in (agent, agent.greedy):
+        with pytest.raises(ValueError, match=r"must have the shape \(3,\); got \(4,\)"):
+            act(jr.key(0), jnp.zeros(4))
+    with pytest.raises(ValueError, match=r"got \(2, 3\). \(For a batch, use"):
+        agent(jr.key(0), jnp.zeros((2, 3)))
+    with pytest.raises(TypeError, match="must have the structure"):
+        agent(jr.key(0), [0.0, 0.0, 0.0])
+    with pytest.raises(ValueError, match=r"must have the shape \(3,\); got \(4,\)"):
+        evaluate(CartPole(), agent, 0, num_episodes=1)

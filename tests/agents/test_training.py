@@ -9,7 +9,7 @@ import jax.random as jr
 import numpy as np
 import pytest
 
-from eqenvs import CartPole
+from eqenvs import CartPole, Pendulum
 from eqenvs.agents import (
     PPO,
     train,
@@ -231,6 +231,25 @@ def test_mistakes(unchecked):
         TypeError, match="metrics of the update of Walk must be scalars"
     ):
         train(Walk(mistake="metrics"), ENV, 0, 10)
+
+
+def test_a_learner_of_something_else_is_refused(unchecked):
+    ppo = PPO(**SMALL)
+    learner = train(ppo, ENV, 0, ppo.steps_per_update).learner
+    others = [
+        (
+            PPO(**{**SMALL, "num_envs": 4}),
+            ENV,
+            learner,
+            r"states.x` must be float32\[4",
+        ),
+        (ppo, Pendulum(), learner, "must come from training PPO in Pendulum"),
+        (Walk(), ENV, learner, "Walk in CartPole with the same settings; got a PPO"),
+        (ppo, ENV, 3, "got 3"),
+    ]
+    for algorithm, env, other, message in others:
+        with pytest.raises((TypeError, ValueError), match=message):
+            train(algorithm, env, 0, 1_000, learner=other)
 
 
 def test_both_precisions(either_precision):
