@@ -106,11 +106,13 @@ _LIBRARIES = {
     "pgx": ("pgx", "Pgx"),
     "playground": ("playground", "MuJoCo Playground"),
 }
+PREFIXES = (*_LIBRARIES, "bsuite")
+"""What ids of other libraries' environments begin with, before a colon."""
 
 
 def is_foreign(id: str) -> bool:
     """Whether an id has a known prefix, such as `"brax:ant"` or `"bsuite:catch/3"`."""
-    return id.partition(":")[0] in {**_LIBRARIES, "bsuite": None} and ":" in id
+    return id.partition(":")[0] in PREFIXES and ":" in id
 
 
 def _foreign_spec(id: str) -> EnvironmentSpec:

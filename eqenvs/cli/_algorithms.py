@@ -4,6 +4,7 @@ import difflib
 import importlib
 import os
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 
@@ -21,32 +22,35 @@ ALGORITHMS = {
 }
 
 
-def find(name: str) -> "type[AbstractAlgorithm]":
+def find(
+    name: str, algorithms: Mapping[str, str] = ALGORITHMS
+) -> "type[AbstractAlgorithm]":
     """An algorithm's class.
 
     **Arguments:**
 
     - `name`: a name from the table, or a class to import, written `"module:Class"`.
+    - `algorithms`: the table.
 
     **Raises:**
 
     `ValueError` if there is no such algorithm; `TypeError` if the class is not one.
     """
-    if name not in ALGORITHMS and name.count(":") != 1:
-        close = difflib.get_close_matches(name.lower(), ALGORITHMS, n=1)
+    if name not in algorithms and name.count(":") != 1:
+        close = difflib.get_close_matches(name.lower(), algorithms, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise ValueError(
             f"there is no algorithm {name!r}.{hint} The algorithms are "
-            f"{', '.join(ALGORITHMS)}; one of your own is written 'module:Class'."
+            f"{', '.join(algorithms)}; one of your own is written 'module:Class'."
         )
     look_in_current_folder()
     from ..agents import AbstractAlgorithm
 
-    module, class_name = ALGORITHMS.get(name, name).split(":")
+    module, class_name = algorithms.get(name, name).split(":")
     try:
         found = getattr(importlib.import_module(module), class_name)
     except (ImportError, AttributeError, ValueError) as error:
-        if name in ALGORITHMS:
+        if name in algorithms:
             raise
         raise ValueError(
             f"the algorithm {name!r} cannot be imported: {error}."

@@ -13,8 +13,9 @@ def report(env: Any, agent: Any, seed: int, num_episodes: int) -> Evaluation:
     result = evaluate(env, getattr(agent, "greedy", agent), seed, num_episodes)
     found = summary(result)
     low, median, high = found["quartiles"]
+    episodes = "episode" if num_episodes == 1 else "episodes"
     print(
-        f"{num_episodes} evaluation episodes: mean return {found['mean']:.4g} "
+        f"{num_episodes} evaluation {episodes}: mean return {found['mean']:.4g} "
         f"(standard error {found['standard_error']:.2g}), "
         f"quartiles {low:.4g}, {median:.4g} and {high:.4g}, "
         f"from {found['minimum']:.4g} to {found['maximum']:.4g}; "

@@ -8,9 +8,10 @@ from typing import Any
 
 from .._checks import check_count
 from .._files import write_safely
-from .._registry import make, registered, spec
+from .._registry import registered
 from . import _measure
 from ._arguments import command, Ids
+from ._environments import find
 from ._measure import WAYS
 
 
@@ -30,7 +31,8 @@ class Bench:
     """Measure the speed of environments on this machine."""
 
     ids: Ids = ()
-    """Environments to measure, such as CartPole-v1; by default, all of them."""
+    """Environments to measure, such as CartPole-v1, or your own, written
+    mymodule:MyEnvironment; by default, all those that come with eqenvs."""
     output: pathlib.Path = pathlib.Path("runs/bench")
     """Folder for results.json. An existing file is replaced."""
     num_envs: int = 2_000
@@ -44,7 +46,7 @@ class Bench:
         for name in ("num_envs", "num_steps", "repeats"):
             check_count(name, getattr(self, name))
         for id in self.ids:
-            spec(id)
+            find(id)
         self.output.mkdir(parents=True, exist_ok=True)
         _measure.ignore_compilation_cache()
         results: dict[str, Any] = {
@@ -59,7 +61,7 @@ class Bench:
         print(_row("environment", *WAYS, "compile", "call"))
         for id in dict.fromkeys(self.ids or registered()):
             try:
-                env = make(id)
+                env = find(id).make()
             except OSError as error:
                 if self.ids:
                     raise

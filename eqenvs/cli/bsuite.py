@@ -13,11 +13,12 @@ from ._arguments import Assignments, command, OptionalFolder
 from .train import parse
 
 
+_ALGORITHMS = {**ALGORITHMS, "random": "eqenvs.agents:RandomAgent"}
 Agent = Annotated[
     str,
     tyro.conf.arg(
         metavar="NAME",
-        help=f"Algorithm: {', '.join(ALGORITHMS)}, random, or your own, written "
+        help=f"Algorithm: {', '.join(_ALGORITHMS)}, or your own, written "
         "mymodule:MyAlgorithm.",
     ),
 ]
@@ -59,12 +60,18 @@ class Bsuite:
                     f"bsuite has no experiment {name!r}; it has "
                     f"{', '.join(EXPERIMENTS)}."
                 )
-        chosen = self.experiments or EXPERIMENTS
+        chosen = [
+            name for name in self.experiments or EXPERIMENTS if name not in self.skip
+        ]
+        if not chosen:
+            raise ValueError(
+                f"--skip {' '.join(self.skip)} leaves no experiment to run."
+            )
         sweep = run(
             algorithm(self.agent, **parse(self.hyperparameters)),
             self.output or self._folder(),
             seed=self.seed,
-            experiments=[name for name in chosen if name not in self.skip],
+            experiments=chosen,
             quick=self.quick,
             progress=True,
         )
@@ -113,7 +120,7 @@ def algorithm(name: str, **hyperparameters: Any) -> Any:
     - `name`: its name, `"random"`, or `"module:Class"`.
     - `**hyperparameters`: hyperparameters to change.
     """
-    cls = find("eqenvs.agents:RandomAgent" if name == "random" else name)
+    cls = find(name, _ALGORITHMS)
     ours = {"num_envs": 1} if "num_envs" in inspect.signature(cls).parameters else {}
     return cls(**{**ours, **_HYPERPARAMETERS.get(name, {}), **hyperparameters})
 

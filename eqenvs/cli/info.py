@@ -1,12 +1,16 @@
 """`eqenvs info`"""
 
+import difflib
 import inspect
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from .._environment import NO_LIMIT
 from .._parametric import described_fields
-from .._registry import spec
-from ._algorithms import ALGORITHMS, find
+from .._registry import registered
+from . import _algorithms, _environments
+from ._algorithms import ALGORITHMS
 from ._arguments import command, Id
 
 
@@ -16,13 +20,11 @@ class Info:
     algorithm and its hyperparameters."""
 
     id: Id
-    """The environment, such as CartPole-v1, or the algorithm, such as ppo."""
+    """The environment, such as CartPole-v1, or the algorithm, such as ppo. One of your
+    own is written mymodule:MyEnvironment."""
 
     def run(self) -> None:
-        is_algorithm = self.id in ALGORITHMS
-        cls = find(self.id) if is_algorithm else spec(self.id).factory
-        # An id may have other defaults than its class.
-        own = {} if is_algorithm else spec(self.id).parameters
+        cls, own = _find(self.id)
         doc = (cls.__doc__ or "").partition("**Arguments:**")[0]
         print(f"{self.id}: {plain_text(doc)}")
         if not isinstance(cls, type):
@@ -36,6 +38,20 @@ class Info:
                 default += " (no limit)"
             print(f"  {name} = {default or '(required)'}{unit}")
             print(f"      {plain_text(parameter.description)} ({parameter.allowed})")
+
+
+def _find(id: str) -> tuple[Any, Mapping[str, Any]]:
+    """The class behind an id, and the defaults that differ from those of the class."""
+    if id.lower() in ALGORITHMS:
+        return _algorithms.find(id.lower()), {}
+    close = difflib.get_close_matches(id.lower(), ALGORITHMS, n=1)
+    if close and id not in registered() and ":" not in id:
+        raise ValueError(
+            f"there is no environment and no algorithm with the id {id!r}. Did you "
+            f"mean {close[0]!r}?"
+        )
+    facts = _environments.find(id)
+    return facts.factory, facts.parameters
 
 
 def plain_text(markdown: str) -> str:

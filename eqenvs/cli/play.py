@@ -1,13 +1,13 @@
 """`eqenvs play`"""
 
-import os
 import sys
 from typing import Any
 
 from .._checks import as_key
 from .._parametric import described_fields, unknown_parameter
-from .._registry import EnvironmentSpec, is_foreign, registered, spec
+from .._registry import EnvironmentSpec, registered, spec
 from ._arguments import Assignments, command, OptionalFolder, OptionalId
+from ._environments import find
 from .train import parse
 
 
@@ -60,7 +60,7 @@ class Play:
                 )
                 sys.exit(2)
             facts = find(self.id)
-            return facts, make(facts, parameters), None
+            return facts, facts.make(**parameters), None
         from ..agents import load
         from ..rendering.play._sliders import changed
 
@@ -78,23 +78,6 @@ class Play:
             spec(id) if id in registered() else EnvironmentSpec(id=id, entry_point="")
         )
         return facts, env, run.agent
-
-
-def find(id: str) -> EnvironmentSpec:
-    """The facts about an environment, given its id or `module:Class`."""
-    if id in registered() or is_foreign(id) or id.count(":") != 1:
-        return spec(id)
-    return EnvironmentSpec(id=id, entry_point=id)
-
-
-def make(facts: EnvironmentSpec, parameters: dict[str, Any]) -> Any:
-    """The environment, imported from the current folder if it is defined there."""
-    # As `python -m` does; a script does not.
-    sys.path.insert(0, os.getcwd())
-    try:
-        return facts.make(**parameters)
-    except ImportError as error:
-        raise ValueError(str(error)) from error
 
 
 def path_of(env: Any, name: str) -> list[str]:

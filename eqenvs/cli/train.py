@@ -14,7 +14,7 @@ import numpy as np
 
 from .._checks import as_key, check_count
 from .._files import new_folder
-from .._registry import make, spec
+from . import _environments
 from ._algorithms import find, look_in_current_folder
 from ._arguments import (
     Algorithm,
@@ -43,7 +43,8 @@ class Train:
     """
 
     id: OptionalId = None
-    """The environment, such as CartPole-v1."""
+    """The environment, such as CartPole-v1, or your own, written
+    mymodule:MyEnvironment."""
     resume: OptionalFolder = None
     """Continue the run in this folder, which ended early."""
     algorithm: Algorithm = "ppo"
@@ -157,11 +158,12 @@ class Train:
                 file=sys.stderr,
             )
             sys.exit(2)
+        facts = _environments.find(self.id)
         algorithm_class = find(self.algorithm)
         settings: dict[str, Any] = {"num_steps": 1_000_000}
-        settings |= spec(self.id).training.get(self.algorithm, {})
+        settings |= facts.training.get(self.algorithm, {})
         parameters = settings.pop("parameters", {}) | parse(self.parameters)
-        env = make(self.id, **parameters)
+        env = facts.make(**parameters)
         settings |= parse(self.agent)
         for name in ("num_steps", *_SHORT):
             if getattr(self, name) is not None:

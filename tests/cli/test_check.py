@@ -6,6 +6,7 @@ from eqenvs import CartPole
 
 class_like = CartPole
 number = lambda: 3
+three = 3
 """
 
 BROKEN = """
@@ -31,8 +32,10 @@ def test_an_environment_that_does_not(tmp_path):
 def test_what_is_no_environment(tmp_path):
     (tmp_path / "mine.py").write_text(FINE)
     for path, words in (
-        ("mine:number", "must be an environment or return one; got 3"),
-        ("mine:nothing", "cannot be imported"),
+        ("mine:number", "must return an environment; it returned 3"),
+        ("mine:three", "must be an environment or return one; got 3"),
+        ("mine:nothing", "'mine' has no attribute 'nothing'"),
+        ("nothing:Mine", "begin with brax:, "),
         ("Cartpole", "there is no environment with the id"),
     ):
         status, _, errors = run("check", path, cwd=tmp_path)

@@ -63,6 +63,7 @@ def test_list():
 
 def test_info_of_an_algorithm():
     status, output, _ = call("info", "pqn", cwd=".")
+    assert call("info", "PQN", cwd=".")[1].lower() == output.lower()
     assert status == 0 and output.startswith("pqn: The parallelized Q-network")
     assert "q_lambda = 0.65" in output and "0 trusts the action values" in output
 
@@ -234,10 +235,39 @@ def test_an_algorithm_of_the_user(tmp_path):
     assert status == 0, errors
 
 
+MINE = """
+from eqenvs import CartPole
+
+def short_pole(length=0.2):
+    \"\"\"A CartPole that falls fast.\"\"\"
+    return CartPole(pole_half_length=length)
+"""
+
+
+def test_an_environment_of_the_user(tmp_path):
+    (tmp_path / "mine.py").write_text(MINE)
+    status, output, _ = run("info", "mine:short_pole", cwd=tmp_path)
+    assert status == 0 and "A CartPole that falls fast." in output
+    arguments = ("--num-steps", 4_096, "--num-episodes", 1, "--env.length", 0.3)
+    status, output, errors = run("train", "mine:short_pole", *arguments, cwd=tmp_path)
+    assert status == 0, errors
+    assert "pole_half_length=0.3" in output and "1 evaluation episode: " in output
+    arguments = ("--num-envs", 5, "--num-steps", 5, "--repeats", 1)
+    status, output, errors = run("bench", "mine:short_pole", *arguments, cwd=tmp_path)
+    assert status == 0 and "\nmine:short_pole " in output, errors
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
         (("info", "CartPole"), "Did you mean 'CartPole-v1'"),
+        (("info", "pqm"), "no algorithm with the id 'pqm'. Did you mean 'pqn'"),
+        (("info", "nowhere:Mine"), "'nowhere:Mine' cannot be imported: No module"),
+        (("bsuite", "--agent", "randm"), "Did you mean 'random'?"),
+        (
+            ("bsuite", "--experiments", "catch", "--skip", "catch"),
+            "--skip catch leaves no experiment",
+        ),
         (("train", "Cartpole-v1"), "Did you mean 'CartPole-v1'"),
         (("train", "CartPole-v1", "--num-steps", "0"), "num_steps must be at least 1"),
         (
