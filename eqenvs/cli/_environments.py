@@ -1,6 +1,7 @@
 """Environments on the command line: by id, or of the user's own."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 from .._environment import AbstractEnvironment
 from .._registry import EnvironmentSpec, is_foreign, PREFIXES, registered, spec
@@ -35,10 +36,17 @@ def find(id: str) -> EnvironmentSpec:
             )
         raise ValueError(message) from error
     if isinstance(factory, AbstractEnvironment):
-        env = factory
-        return EnvironmentSpec(id=id, entry_point=lambda: env)
+        return EnvironmentSpec(id=id, entry_point=_returns(factory))
     if not callable(factory):
         raise TypeError(
             f"{id!r} must be an environment or return one; got {factory!r}."
         )
-    return EnvironmentSpec(id=id, entry_point=factory)
+    return EnvironmentSpec(id=id, entry_point=cast(Any, factory))
+
+
+def _returns(env: AbstractEnvironment) -> Callable[[], AbstractEnvironment]:
+    def entry_point() -> AbstractEnvironment:
+        return env
+
+    entry_point.__doc__ = type(env).__doc__
+    return entry_point

@@ -241,6 +241,8 @@ from eqenvs import CartPole
 def short_pole(length=0.2):
     \"\"\"A CartPole that falls fast.\"\"\"
     return CartPole(pole_half_length=length)
+
+on_mars = CartPole(gravity=3.7)
 """
 
 
@@ -248,6 +250,8 @@ def test_an_environment_of_the_user(tmp_path):
     (tmp_path / "mine.py").write_text(MINE)
     status, output, _ = run("info", "mine:short_pole", cwd=tmp_path)
     assert status == 0 and "A CartPole that falls fast." in output
+    status, output, _ = run("info", "mine:on_mars", cwd=tmp_path)
+    assert status == 0 and "Observation: four numbers." in output
     arguments = ("--num-steps", 4_096, "--num-episodes", 1, "--env.length", 0.3)
     status, output, errors = run("train", "mine:short_pole", *arguments, cwd=tmp_path)
     assert status == 0, errors
