@@ -12,6 +12,7 @@ from dm_env import specs
 
 from .._environment import AbstractEnvironment
 from ..spaces import AbstractSpace, Box, Dict, Discrete, MultiDiscrete, Tuple
+from ._actions import to_arrays
 from ._program import program_of_one, words_of
 
 
@@ -50,6 +51,9 @@ class DmEnvironment(dm_env.Environment):
         self.env = env
         self._action_spec = _to_spec(env.action_space, "action")
         self._observation_spec = _to_spec(env.observation_space, "observation")
+        self._to_arrays = to_arrays(
+            env.action_space, f"the action of {type(env).__name__}"
+        )
         self._program = program_of_one(env)
         # Those of the first reset; after that, the key goes on.
         self._words: Any = words_of(seed)
@@ -69,9 +73,7 @@ class DmEnvironment(dm_env.Environment):
     def step(self, action: Any) -> dm_env.TimeStep:
         if self._is_over:
             return self.reset()
-        observation, numbers, _ = self._program.step(
-            _to_elements(self.env.action_space, action)
-        )
+        observation, numbers, _ = self._program.step(self._to_arrays(action))
         reward, terminated, truncated = numbers.tolist()
         self._is_over = terminated != 0 or truncated != 0
         if terminated:
@@ -85,17 +87,6 @@ class DmEnvironment(dm_env.Environment):
 
     def observation_spec(self) -> Any:
         return self._observation_spec
-
-
-def _to_elements(space: AbstractSpace, action: Any) -> Any:
-    match space:
-        case Tuple():
-            pairs = zip(space.spaces, action, strict=True)
-            return tuple(_to_elements(inner, x) for inner, x in pairs)
-        case Dict():
-            return {k: _to_elements(x, action[k]) for k, x in space.spaces.items()}
-        case _:
-            return np.asarray(action, getattr(space, "dtype"))  # noqa: B009
 
 
 def _to_spec(space: AbstractSpace, name: str) -> Any:

@@ -31,6 +31,7 @@ from .._vector import VectorEnvironment
 from ..fields import time_limit
 from ..random._pcg3d import IMPLEMENTATION
 from ..spaces import AbstractSpace, Box, Dict, Discrete, MultiDiscrete, Tuple
+from ._actions import to_arrays
 from ._foreign import limit_of, Original, original
 from ._gymnasium_host import Host, ROOT
 from ._program import Program, program_of_one, words_of
@@ -92,20 +93,6 @@ def _parts_to_numpy(space: Any, convert: Any) -> Callable[[PyTree[Array]], Any]:
     return lambda value: {name: f(value[name]) for name, f in named.items()}
 
 
-def _from_numpy(space: AbstractSpace) -> Callable[[Any], PyTree[Any]]:
-    """A function from elements of Gymnasium's counterpart to elements of a space."""
-
-    def array(value: Any) -> np.ndarray:
-        return np.asarray(value, dtype)
-
-    match space:
-        case Tuple() | Dict():
-            return _parts_to_numpy(space, _from_numpy)
-        case _:
-            dtype = getattr(space, "dtype")  # noqa: B009
-            return array
-
-
 def to_gymnasium(
     env: AbstractEnvironment,
     *,
@@ -157,7 +144,7 @@ class GymnasiumEnvironment(gymnasium.Env):
         self.action_space = to_gymnasium_space(env.action_space)
         self.observation_space = to_gymnasium_space(env.observation_space)
         self._to_numpy = _to_numpy(env.observation_space)
-        self._from_numpy = _from_numpy(env.action_space)
+        self._to_arrays = to_arrays(env.action_space, _name_of_action(env))
         self._render = jax.jit(lambda state: env.render(state, render_size))
         self._program = program_of_one(env)
         self._is_started = False
@@ -183,7 +170,7 @@ class GymnasiumEnvironment(gymnasium.Env):
     ) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
         if not self._is_started:
             raise gymnasium.error.ResetNeeded("call `reset` before `step`.")
-        results = self._program.step(self._from_numpy(action))
+        results = self._program.step(self._to_arrays(action))
         observation, numbers, info = results
         reward, terminated, truncated = numbers.tolist()
         observation = self._to_numpy(observation)
@@ -277,8 +264,8 @@ class GymnasiumVectorEnvironment(gymnasium.vector.VectorEnv):
         self.observation_space = gymnasium.vector.utils.batch_space(
             self.single_observation_space, num_envs
         )
-        self._to_numpy = _lanes(_to_numpy, envs.single_observation_space)
-        self._from_numpy = _lanes(_from_numpy, envs.single_action_space)
+        self._to_numpy = _lanes_to_numpy(envs.single_observation_space)
+        self._to_arrays = to_arrays(envs.single_action_space, _name_of_action(env))
         _, states = jax.eval_shape(envs.reset, jr.key(0))
         self._program = Program(
             envs,
@@ -343,7 +330,7 @@ class GymnasiumVectorEnvironment(gymnasium.vector.VectorEnv):
                 f"{int(self._ended.sum())} lanes have ended and were not reset: call "
                 "`reset(options={'reset_mask': terminated | truncated})`."
             )
-        results = self._program.step(self._from_numpy(actions))
+        results = self._program.step(self._to_arrays(actions))
         observations, reward, terminated, truncated, info = results
         self._ended = terminated | truncated
         final = info.pop("final_observation", None)
@@ -385,13 +372,17 @@ class GymnasiumVectorEnvironment(gymnasium.vector.VectorEnv):
         return tuple(np.asarray(self._render(self.states)))
 
 
-def _lanes(convert: Any, space: AbstractSpace) -> Callable[[Any], Any]:
-    """`convert` for values with a leading axis."""
+def _lanes_to_numpy(space: AbstractSpace) -> Callable[[Any], Any]:
+    """`_to_numpy` for values with a leading axis."""
     if isinstance(space, Discrete):
-        return convert(MultiDiscrete((space.n,)))
+        return _to_numpy(MultiDiscrete((space.n,)))
     if isinstance(space, Tuple | Dict):
-        return _parts_to_numpy(space, lambda inner: _lanes(convert, inner))
-    return convert(space)
+        return _parts_to_numpy(space, _lanes_to_numpy)
+    return _to_numpy(space)
+
+
+def _name_of_action(env: AbstractEnvironment) -> str:
+    return f"the action of {type(env).__name__}"
 
 
 # The compiled functions.

@@ -64,3 +64,7 @@ def test_specifications():
 def test_mistakes(unchecked):
     with pytest.raises(TypeError, match="env must be an environment; got"):
         to_dm_env(CartPole)
+    env = to_dm_env(CartPole())
+    env.reset()
+    with pytest.raises(ValueError, match=r"CartPole must be in Discrete\(2\); got 2"):
+        env.step(2)

@@ -8,6 +8,7 @@ import equinox as eqx
 import gymnasium
 import jax
 import jax.numpy as jnp
+import jax.random as jr
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
@@ -257,16 +258,18 @@ class TestManyEnvironments:
     ],
 )
 def test_spaces(space):
-    from eqenvs.adapters.gymnasium import _from_numpy, _to_numpy
+    from eqenvs.adapters._actions import to_arrays
+    from eqenvs.adapters.gymnasium import _to_numpy
 
+    back = to_arrays(space, "value")
     theirs = to_gymnasium_space(space)
     ours = space.sample(jax.random.key(0))
     value = _to_numpy(space)(ours)
     assert theirs.contains(value)
-    again = space.check(_from_numpy(space)(value))
+    again = space.check(back(value))
     assert eqx.tree_equal(jax.tree.map(jnp.asarray, again), ours)
     theirs.seed(0)
-    assert space.contains(space.check(_from_numpy(space)(theirs.sample())))
+    assert space.contains(space.check(back(theirs.sample())))
 
 
 def test_a_vector_plays_like_a_rollout():
@@ -304,3 +307,27 @@ def test_a_step_runs_in_one_thread():
     loops = re.findall(r" (?:fusion|copy|call|conditional|while)\((.*?)\)", entry)
     assert len(loops) > 9
     assert sum(given.issuperset(re.findall(r"%([^\s,]+)", x)) for x in loops) <= 9
+
+
+@pytest.mark.parametrize(
+    "env, action, message",
+    [
+        (CartPole(), 2, r"the action of CartPole must be in Discrete\(2\); got 2"),
+        (CartPole(), -1, "got -1"),
+        (CartPole(), 0.5, r"must be in Discrete\(2\); got 0.5"),
+        (CartPole(), None, "got None"),
+        (CartPole(), "left", "got 'left'"),
+        (Pendulum(), np.array(["a"]), "got the dtype <U1"),
+        (Pendulum(), np.array([True]), "got the dtype bool"),
+    ],
+)
+def test_actions_that_are_none(env, action, message, unchecked):
+    one, many = to_gymnasium(env), to_gymnasium_vector(env, 3)
+    one.reset(seed=0)
+    with pytest.raises((TypeError, ValueError), match=message):
+        one.step(action)
+    many.reset(seed=0)
+    good = np.asarray(env.action_space.sample(jr.key(0)))
+    batch = [good, action, good] if good.ndim == 0 else np.stack([action] * 3)
+    with pytest.raises((TypeError, ValueError), match="the action of"):
+        many.step(batch)
