@@ -44,55 +44,56 @@ def describe_game(game):
     }
 
 
-def numbers_of(numbers):
-    """The numbers in the 32 slots."""
-    digits = [(int(digit) >> np.arange(32)) & 1 for digit in numbers.digits]
-    return sum((digit << k for k, digit in enumerate(digits)), np.zeros(32, int))
+def describe_states(states):
+    """The same of our states, whose leaves are NumPy arrays with an axis of states."""
+    swimmers = states.swimmers
+
+    def slots(word):
+        return (word[:, None] >> np.arange(32, dtype=np.uint32) & 1).astype(bool)
+
+    def numbers(value):
+        """The numbers in the 32 slots."""
+        return sum(slots(digit) * 2**k for k, digit in enumerate(value.digits))
+
+    def things(is_one, *values):
+        columns = np.stack(np.broadcast_arrays(*values), -1)
+        return [row[here].tolist() for row, here in zip(columns, is_one, strict=True)]
+
+    right = slots(swimmers.right).astype(int)
+    place = (numbers(swimmers.x), numbers(swimmers.y), right)
+    move_timer, shot_timer = map(numbers, (swimmers.move_timer, swimmers.shot_timer))
+    bullet_place = (numbers(swimmers.bullet_x), place[1], right)
+    # The player's bullets, the last one first.
+    bullets = jax.tree.map(lambda *x: np.stack(x, 1), *states.bullets[::-1])
+    bullet = (x.astype(int) for x in (bullets.x, bullets.y, bullets.right))
+    ramp = states.ramp
+    parts = {
+        "player": np.stack([states.x, states.y, states.right], 1).tolist(),
+        "bullets": things(bullets.flying, *bullet),
+        "enemy_bullets": map(sorted, things(slots(swimmers.bullet), *bullet_place)),
+        "fish": things(slots(swimmers.fish), *place, move_timer),
+        "submarines": things(slots(swimmers.submarine), *place, move_timer, shot_timer),
+        "divers": things(slots(swimmers.diver), *place, move_timer),
+        "num_divers": states.num_divers.tolist(),
+        "oxygen": states.oxygen.tolist(),
+        "surface": states.at_surface.astype(int).tolist(),
+        "timers": np.stack(
+            [states.spawn_timer, states.diver_spawn_timer, states.shot_timer], 1
+        ).tolist(),
+        "difficulty": np.stack(
+            [20 - ramp, 5 - np.minimum(ramp // 2, 3), ramp], 1
+        ).tolist(),
+    }
+    return [
+        dict(zip(parts, values, strict=True))
+        for values in zip(*parts.values(), strict=True)
+    ]
 
 
 def describe_state(state):
-    """The same of our state, whose leaves are NumPy scalars."""
-    swimmers = state.swimmers
-    x, y = numbers_of(swimmers.x), numbers_of(swimmers.y)
-    move_timer, shot_timer = map(numbers_of, (swimmers.move_timer, swimmers.shot_timer))
-    bullet_x = numbers_of(swimmers.bullet_x)
-
-    def slots(word):
-        return [i for i in range(32) if int(word) >> i & 1]
-
-    def right(i):
-        return int(swimmers.right) >> i & 1
-
-    def things(word, *more):
-        return [
-            [int(x[i]), int(y[i]), right(i), *(int(values[i]) for values in more)]
-            for i in slots(word)
-        ]
-
-    ramp = int(state.ramp)
-    return {
-        "player": [int(state.x), int(state.y), int(state.right)],
-        "bullets": [
-            [int(bullet.x), int(bullet.y), int(bullet.right)]
-            for bullet in reversed(state.bullets)
-            if bullet.flying
-        ],
-        "enemy_bullets": sorted(
-            [int(bullet_x[i]), int(y[i]), right(i)] for i in slots(swimmers.bullet)
-        ),
-        "fish": things(swimmers.fish, move_timer),
-        "submarines": things(swimmers.submarine, move_timer, shot_timer),
-        "divers": things(swimmers.diver, move_timer),
-        "num_divers": int(state.num_divers),
-        "oxygen": int(state.oxygen),
-        "surface": int(state.at_surface),
-        "timers": [
-            int(state.spawn_timer),
-            int(state.diver_spawn_timer),
-            int(state.shot_timer),
-        ],
-        "difficulty": [20 - ramp, 5 - min(ramp // 2, 3), ramp],
-    }
+    """The same of one state."""
+    (description,) = describe_states(jax.tree.map(lambda x: np.asarray(x)[None], state))
+    return description
 
 
 def act(game, action, draw):
@@ -233,9 +234,8 @@ def episodes(tmp_path_factory):
     recorded = []
     for seed in range(NUM_SEEDS):
         game, player, episode = original.Env(), Player(seed), []
-        for t in range(NUM_STEPS):
+        for t, draw in enumerate(map(ours.Draw, *(x[:, seed] for x in draws))):
             actions[t, seed] = player(game)
-            draw = jax.tree.map(lambda x, t=t, seed=seed: x[t, seed], draws)
             reward, terminal = act(game, actions[t, seed], draw)
             observation = np.packbits(game.state())
             episode.append((describe_game(game), observation, reward, terminal))
@@ -257,17 +257,16 @@ def episodes(tmp_path_factory):
 
 @pytest.mark.slow
 def test_whole_episodes(episodes):
-    recorded, (states, observations, rewards, terminated), _ = episodes
-    leaves, structure = jax.tree.flatten(states)
+    recorded, (states, *outputs), _ = episodes
     for seed, episode in enumerate(recorded):
-        for t, (description, observation, reward, terminal) in enumerate(episode):
-            state = jax.tree.unflatten(structure, [x[t, seed] for x in leaves])
-            where = f"seed {seed}, step {t}"
-            assert describe_state(state) == description, where
-            np.testing.assert_array_equal(observations[t, seed], observation, where)
-            assert rewards[t, seed] == reward, where
-            assert terminated[t, seed] == terminal, where
-            assert state.time == t + 1
+        length = len(episode)
+        of_seed = jax.tree.map(lambda x, i=seed, n=length: x[:n, i], states)
+        descriptions, *expected = zip(*episode, strict=True)
+        for t, description in enumerate(describe_states(of_seed)):
+            assert description == descriptions[t], f"seed {seed}, step {t}"
+        for got, played in zip(outputs, expected, strict=True):
+            np.testing.assert_array_equal(got[:length, seed], played, f"seed {seed}")
+        np.testing.assert_array_equal(of_seed.time, np.arange(1, length + 1))
 
 
 def test_the_episodes_visit_everything(episodes):
