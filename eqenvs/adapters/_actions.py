@@ -97,13 +97,18 @@ def _to_integers(space: Any, name: str, last: Any) -> Callable[[Any], np.ndarray
             return np.asarray(action, dtype)
         action = _checked(action, space, name, "biu")
         if action.shape[action.ndim - len(axes) :] == axes:
-            is_inside = (action >= 0) & (action <= last)
-            if not is_inside.all():
-                got = action if axes else action[~is_inside].ravel()[0]
+            # Without a sign, a negative number is a large one.
+            number = action.view(_UNSIGNED[action.itemsize])
+            is_outside = number > last
+            if is_outside.any():
+                got = action if axes else action[is_outside].ravel()[0]
                 raise ValueError(f"{name} must be in {space}; got {got}.")
         return action.astype(dtype, copy=False)
 
     return to_integers
+
+
+_UNSIGNED = {size: np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
 
 
 def _checked(action: Any, space: Any, name: str, kinds: str) -> np.ndarray:
