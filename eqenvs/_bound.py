@@ -1,6 +1,7 @@
 """Modules whose methods work with every transformation of JAX."""
 
 import functools as ft
+import inspect
 from collections.abc import Callable
 from types import MethodType
 from typing import Any, TYPE_CHECKING
@@ -55,7 +56,24 @@ class BoundMethod:
         return self.function.__doc__
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.function(self.__self__, *args, **kwargs)
+        try:
+            return self.function(self.__self__, *args, **kwargs)
+        except TypeError as error:
+            # One that no other frame has raised is about the arguments themselves.
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                raise
+            raise TypeError(self._wrong_arguments(args, kwargs)) from None
+
+    def _wrong_arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        _, *parameters = inspect.signature(self.function).parameters.values()
+        allowed = [str(p.replace(annotation=p.empty)) for p in parameters]
+        number = f"{len(args)} positional argument{'s' * (len(args) != 1)}"
+        got = [number] * bool(args or not kwargs)
+        got += [f"the keyword {name!r}" for name in kwargs]
+        return (
+            f"`{type(self.__self__).__name__}.{self.__name__}` takes "
+            f"({', '.join(allowed)}); got {', '.join(got)}."
+        )
 
     def __hash__(self) -> int:
         return hash((self.function, id(self.__self__)))

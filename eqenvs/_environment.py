@@ -378,8 +378,11 @@ class AbstractEnvironment(AbstractParametric, AbstractLoop[State, Action, Observ
 
         **Raises:**
 
-        `NotImplementedError` if the environment has no picture.
+        `NotImplementedError` if the environment has no picture; `TypeError` or
+        `ValueError` if `state` is not a state of this environment, or `size` is not as
+        described above.
         """
+        check_state(self, state, struct_of(self).state)
         scene = self.draw(state)
         from .rendering import rasterize
 

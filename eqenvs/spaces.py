@@ -16,7 +16,7 @@ import jax.core
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
-from jaxtyping import Array, ArrayLike, Bool, Float, Int32, Key, PyTree, Shaped
+from jaxtyping import Array, Bool, Float, Int32, Key, PyTree, Shaped
 
 from ._bound import AbstractValue
 from ._checks import check_key
@@ -39,8 +39,18 @@ class AbstractSpace(AbstractValue):
         """
         raise NotImplementedError
 
-    def contains(self, value: PyTree[ArrayLike]) -> Bool[Array, ""]:
-        """Whether the space contains `value`, which must have its structure."""
+    def contains(self, value: Any) -> Bool[Array, ""]:
+        """Whether `value` is an element of the space.
+
+        **Arguments:**
+
+        - `value`: anything; a value of another structure, shape or kind of dtype is no
+            element.
+
+        **Returns:**
+
+        A boolean scalar.
+        """
         raise NotImplementedError
 
     def check(self, value: PyTree[Any], name: str = "value") -> PyTree[Array]:
@@ -269,7 +279,7 @@ class Discrete(AbstractSpace):
     def sample(self, key: Key[Array, ""]) -> Int32[Array, ""]:
         return below(check_key(key, "Discrete.sample"), self.n)
 
-    def contains(self, value: ArrayLike) -> Bool[Array, ""]:
+    def contains(self, value: Any) -> Bool[Array, ""]:
         return _are_below(value, np.asarray(self.n, np.int32))
 
     def check(self, value: Any, name: str = "value") -> Int32[Array, ""]:
@@ -282,9 +292,17 @@ class Discrete(AbstractSpace):
         return f"Discrete({self.n})"
 
 
+def _as_array(value: Any) -> Array:
+    """`value` as an array; NaN, which is in no space, if JAX has no such arrays."""
+    try:
+        return jnp.asarray(value)
+    except (TypeError, ValueError):
+        return jnp.array(jnp.nan)
+
+
 def _are_below(value: Any, sizes: np.ndarray) -> Bool[Array, ""]:
     """Whether `value` is integers of the shape of `sizes`, each from 0 to below it."""
-    value = jnp.asarray(value)
+    value = _as_array(value)
     if not jnp.issubdtype(value.dtype, jnp.integer) or value.shape != sizes.shape:
         return jnp.array(False)
     number = _cast(value, jnp.int32)
@@ -333,7 +351,7 @@ class MultiDiscrete(AbstractSpace):
         keys = jr.split(key, len(self.nvec))
         return jnp.stack([below(k, n) for k, n in zip(keys, self.nvec, strict=True)])
 
-    def contains(self, value: ArrayLike) -> Bool[Array, ""]:
+    def contains(self, value: Any) -> Bool[Array, ""]:
         return _are_below(value, np.asarray(self.nvec, np.int32))
 
     def check(self, value: Any, name: str = "value") -> Int32[Array, " entries"]:
@@ -461,8 +479,8 @@ class Box(AbstractSpace):
         )
         return jnp.clip(sample, self.low, self.high).astype(self.dtype)
 
-    def contains(self, value: ArrayLike) -> Bool[Array, ""]:
-        value = jnp.asarray(value)
+    def contains(self, value: Any) -> Bool[Array, ""]:
+        value = _as_array(value)
         if value.shape != self.shape or (value.dtype == bool) != (self.dtype == bool):
             return jnp.array(False)
         if jnp.issubdtype(self.dtype, jnp.integer):
@@ -626,7 +644,7 @@ class Tuple(AbstractSpace):
         keys = jr.split(key, max(len(self.spaces), 1))
         return tuple(s.sample(k) for s, k in zip(self.spaces, keys, strict=False))
 
-    def contains(self, value: tuple[PyTree[ArrayLike], ...]) -> Bool[Array, ""]:
+    def contains(self, value: Any) -> Bool[Array, ""]:
         if not isinstance(value, tuple) or len(value) != len(self.spaces):
             return jnp.array(False)
         inside = [s.contains(v) for s, v in zip(self.spaces, value, strict=True)]
@@ -681,7 +699,7 @@ class Dict(AbstractSpace):
             for name, k in zip(sorted(self.spaces), keys, strict=False)
         }
 
-    def contains(self, value: dict[str, PyTree[ArrayLike]]) -> Bool[Array, ""]:
+    def contains(self, value: Any) -> Bool[Array, ""]:
         if not isinstance(value, dict) or set(value) != set(self.spaces):
             return jnp.array(False)
         inside = [space.contains(value[name]) for name, space in self.spaces.items()]

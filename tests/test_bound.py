@@ -11,6 +11,7 @@ import pytest
 
 import eqenvs
 from eqenvs import CartPole, VectorEnvironment
+from eqenvs._bound import AbstractValue
 
 
 def start():
@@ -67,3 +68,27 @@ def test_copies(again):
         assert eqx.tree_equal(again(value), value)
     key = again(eqenvs.random.key(3))
     assert (jr.bits(key) == jr.bits(eqenvs.random.key(3))).all()
+
+
+class Doubler(AbstractValue):
+    def double(self, number, times=1):
+        if times == 2:
+            return number + None  # a mistake inside, with its own message
+        return 2 * number
+
+
+@pytest.mark.parametrize(
+    "args, kwargs, got",
+    [
+        ((), {}, "0 positional arguments"),
+        ((1, 2, 3), {}, "3 positional arguments"),
+        ((), {"seed": 0}, "the keyword 'seed'"),
+        ((1,), {"number": 1}, "1 positional argument, the keyword 'number'"),
+    ],
+)
+def test_wrong_arguments_are_named(args, kwargs, got):
+    with pytest.raises(TypeError) as caught:
+        Doubler().double(*args, **kwargs)
+    assert str(caught.value) == f"`Doubler.double` takes (number, times=1); got {got}."
+    with pytest.raises(TypeError, match="unsupported operand"):
+        Doubler().double(1, times=2)

@@ -229,6 +229,10 @@ class TestMistakes:
             env.step(jr.key(0), other, 1)
         with pytest.raises(TypeError, match="must be a CartPoleState; got"):
             env.step(jr.key(0), observation, 1)
+        with pytest.raises(TypeError, match="CartPoleState; got a tuple of 2"):
+            env.step(jr.key(0), env.reset(jr.key(0)), 1)
+        with pytest.raises(TypeError, match="CartPole must be a CartPoleState; got an"):
+            env.render(observation)
         batch = jax.tree.map(lambda x: jnp.stack([x, x]), state)
         with pytest.raises(ValueError, match=r"state\.\w+.*shape \(\); got \(2,\)"):
             env.step(jr.key(0), batch, 1)

@@ -92,6 +92,9 @@ def test_contains():
     assert not box.contains(jnp.zeros(3))
     assert MultiDiscrete((2, 3)).contains(jnp.array([1, 2]))
     assert not MultiDiscrete((2, 3)).contains(jnp.array([2, 2]))
+    for name in SPACES:
+        for nothing in ("left", None, [[1], [1, 2]]):
+            assert not SPACES[name]().contains(nothing)
     assert not SPACES["tuple"]().contains((1,))
     assert not SPACES["dict"]().contains({"b": 1})
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from .._checks import show
 from .._files import write_safely
 
 
@@ -28,8 +29,10 @@ def plot_learning_curve(
 
     **Raises:**
 
-    `OSError` if `path` cannot be written.
+    `TypeError` or `ValueError` if `curves` is not as described above; `OSError` if
+    `path` cannot be written.
     """
+    _check_curves(curves)
     # Not pyplot, which would choose a display for the whole process.
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
@@ -50,6 +53,28 @@ def plot_learning_curve(
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=150)
     write_safely(pathlib.Path(path), buffer.getvalue())
+
+
+def _check_curves(curves: Any) -> None:
+    """Raises an error unless `curves` is metrics by name."""
+    what = "curves must be a dictionary from names to the metrics of training"
+    if not isinstance(curves, Mapping):
+        raise TypeError(f"{what}; got {show(curves)}.")
+    if not curves:
+        raise ValueError(f"{what}; got an empty one.")
+    if "steps" in curves and "return" in curves:
+        raise TypeError(f"{what}, such as {{'PPO': metrics}}; got the metrics alone.")
+    for name, metrics in curves.items():
+        several = [metrics] if isinstance(metrics, Mapping) else metrics
+        is_right = isinstance(several, Sequence) and all(
+            isinstance(one, Mapping) and {"steps", "return"} <= set(one)
+            for one in several
+        )
+        if not is_right or not several:
+            raise TypeError(
+                f"{what}, which have 'steps' and 'return'; got {show(metrics)} for "
+                f"{name!r}."
+            )
 
 
 _Curve = tuple[np.ndarray, np.ndarray]  # steps and returns

@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._checks import show, struct_of
+from .._environment import AbstractEnvironment
 from .._parametric import batch_axes, map_leaves
 from .scene import Scene
 
@@ -100,6 +102,12 @@ def record(env: Any, played: Any, value: Any = None, *, most_lanes: int) -> Reco
             )
     else:
         states = _stacked(played)
+    leaves = jax.tree.leaves(states)
+    if not leaves or any(np.asarray(x).dtype.kind in "OSU" for x in leaves):
+        raise TypeError(
+            "rollout must be what `rollout(..., states=True)` returns, its trajectory, "
+            f"or states; got {played!r}."
+        )
     states = jax.tree.map(jnp.asarray, states)
     has_lanes = _has_lanes(env, states, played if is_trajectory else None)
 
@@ -109,6 +117,7 @@ def record(env: Any, played: Any, value: Any = None, *, most_lanes: int) -> Reco
         return jax.tree.map(lambda x: np.asarray(x)[:, None], tree)
 
     all_lanes = jax.tree.leaves(states)[0].shape[1] if has_lanes else 1
+    _check_states(env, states, all_lanes)
     states = with_lanes(states)
     if not is_trajectory:
         frames, lanes = jax.tree.leaves(states)[0].shape[:2]
@@ -253,6 +262,19 @@ def _rank_that_can_be_drawn(env: Any, states: Any) -> int:
         f"{type(env).__name__} cannot draw these states, neither with one leading axis "
         "for time nor with one more for lanes."
     )
+
+
+def _check_states(env: Any, states: Any, all_lanes: int) -> None:
+    """Raises `TypeError` if these are states of another environment."""
+    if not isinstance(env, AbstractEnvironment):
+        return
+    axes = batch_axes(env, all_lanes, "the number of lanes, ")
+    like = struct_of(map_leaves(lambda x: x[0], env, axes)).state
+    if type(states) is not type(like):
+        raise TypeError(
+            f"{type(env).__name__} draws states of the class {type(like).__name__}; "
+            f"got {show(states)}."
+        )
 
 
 def _draw(env: Any, states: Any, all_lanes: int) -> Scene:

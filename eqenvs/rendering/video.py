@@ -144,9 +144,9 @@ def save_gif(
             "frames_per_second of a GIF must be positive and at most 50; got "
             f"{frames_per_second!r}."
         )
-    path = pathlib.Path(path)
     size = check_size(size)
     recording = record(env, rollout, most_lanes=most_lanes)
+    path = pathlib.Path(path)
     pictures = _tiled(recording.scenes, size, 4)
     pictures = _with_progress(pictures, recording.num_frames, path, progress)
     # One palette for all frames, so that nothing flickers.
@@ -211,8 +211,8 @@ def save_mp4(
         raise ValueError(
             f"frames_per_second must be positive; got {frames_per_second!r}."
         )
-    path = pathlib.Path(path)
     recording = record(env, rollout, most_lanes=most_lanes)
+    path = pathlib.Path(path)
     pictures = _tiled(recording.scenes, check_size(size), 4)
     pictures = _with_progress(pictures, recording.num_frames, path, progress)
     first = next(pictures)
@@ -298,9 +298,9 @@ def save_contact_sheet(
     """
     image = _import("PIL.Image")
     check_count("num_pictures", num_pictures)
-    path = pathlib.Path(path)
     size = check_size(size)
     recording = record(env, rollout, most_lanes=most_lanes)
+    path = pathlib.Path(path)
     number = min(num_pictures, recording.num_frames)
     moments = np.round(np.linspace(0, recording.num_frames - 1, number)).astype(int)
     pictures = np.asarray(_pictures(recording.scenes[moments], size))

@@ -123,3 +123,19 @@ def test_several_runs_are_drawn_with_their_spread(tmp_path):
     curves = {"one": slow, "several": [slow, short], "mapped": mapped}
     plot_learning_curve(tmp_path / "curve.png", curves)
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    "curves, message",
+    [
+        ({}, "got an empty one"),
+        ({"steps": np.ones(2), "return": np.ones(2)}, "got the metrics alone"),
+        ({"PPO": np.ones(2)}, "got an array of shape"),
+        ({"PPO": []}, "got a list of 0 for 'PPO'"),
+        ("curve.png", "got 'curve.png'"),
+    ],
+)
+def test_what_is_no_curve(curves, message, tmp_path, unchecked):
+    with pytest.raises((TypeError, ValueError), match=message):
+        plot_learning_curve(tmp_path / "curve.png", curves)
+    assert not list(tmp_path.iterdir())

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from eqenvs import CartPole, Pendulum, rollout
 from eqenvs.rendering import Viewer
 from eqenvs.rendering._recording import record, TERMINATED, TRUNCATED
 from eqenvs.rendering.viewer._pack import _varints, pack_scenes, Packer, plain_scene
@@ -99,8 +100,6 @@ def test_states_alone_can_be_shown():
 
 
 def test_a_real_rollout_and_a_batch_of_worlds():
-    from eqenvs import CartPole, rollout
-
     class Drawn(eqx.Module):
         env: Any
 
@@ -117,6 +116,17 @@ def test_a_real_rollout_and_a_batch_of_worlds():
         for name, unit, value in recording.parameters
         if name == "gravity"
     ]
+
+
+def test_states_of_another_environment_are_refused(unchecked):
+    # Both have an angle and its velocity.
+    run = rollout(CartPole(), None, 0, num_steps=4, states=True)
+    message = "Pendulum draws states of the class PendulumState; got a CartPoleState"
+    with pytest.raises(TypeError, match=message):
+        Viewer(Pendulum(), run)
+    worlds = eqx.filter_vmap(CartPole)(jnp.ones(2))
+    run = rollout(CartPole(), None, 0, num_steps=4, num_envs=2, states=True)
+    assert Viewer(worlds, run).recordings
 
 
 def test_worlds_of_their_own():
@@ -293,6 +303,8 @@ def test_one_scene_can_be_sent_as_json():
     [
         (object(), cart_states(2), "object cannot be drawn"),
         (Cart(), [], "is empty"),
+        (Cart(), None, "must be what `rollout"),
+        (Cart(), "x.gif", "must be what `rollout"),
         (Cart(), {}, "no policy was given"),
         (Cart(), Rolled(None, None), "store=True"),
         (Cart(), played()._replace(state=None), "states=True"),
