@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from .test_cli import run
+from .test_cli import call, run
 
 
 def test_bench(tmp_path):
@@ -51,7 +51,7 @@ def test_bench(tmp_path):
 )
 def test_mistakes_are_found_before_anything_runs(arguments, message, tmp_path):
     (tmp_path / "file").write_text("")
-    status, output, errors = run("bench", *arguments, cwd=tmp_path)
+    status, output, errors = call("bench", *arguments, cwd=tmp_path)
     assert (status, output) == (1, "")
     assert message in errors and len(errors.splitlines()) == 1
     assert [p.name for p in tmp_path.iterdir()] == ["file"]

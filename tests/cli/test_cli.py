@@ -188,7 +188,7 @@ def test_train_and_evaluate(tmp_path):
 
 def test_another_algorithm(tmp_path):
     """One of the library's; and one of the user's, with its own agent."""
-    status, output, errors = run(
+    status, output, errors = call(
         "train", "CartPole-v1", "--algorithm", "pqn", "--num-steps", 64,
         "--num-episodes", 2, "--agent.num-envs", 8, "--agent.rollout-steps=8",
         "--agent.layer-norm", "False", "--env.gravity", 3, "--env.max-steps", 9,
@@ -204,7 +204,7 @@ def test_another_algorithm(tmp_path):
 
 
 def test_an_agent_with_a_memory(tmp_path):
-    status, output, errors = run(
+    status, output, errors = call(
         "train", "MemoryChain-bsuite", "--algorithm", "a2c", "--num-steps", 64,
         "--num-episodes", 2, "--agent.num-envs", 2, cwd=tmp_path,
     )  # fmt: skip
@@ -365,7 +365,7 @@ eqenvs.cli._report.evaluate = fail
 
 
 def test_training_uses_parameters_known_to_work(tmp_path):
-    status, _, errors = run(
+    status, _, errors = call(
         "train", "CartPoleSwingUp-bsuite", "--num-steps", 64, "--agent.num-envs", 8,
         "--agent.rollout-steps", 8, "--num-episodes", 1, "--env.gravity", 9.0,
         cwd=tmp_path,
@@ -399,25 +399,27 @@ agents.PPO.train = lambda *args, **options: train(*args, **options | {"log": int
     assert status == 130 and f"is saved in {folder}" in errors
     assert errors.endswith(f"To continue: eqenvs train --resume {folder}\n")
     arguments = ("--resume", folder, "--num-episodes", 2)
-    status, output, errors = run("train", *arguments, "--num-steps", 8192, cwd=tmp_path)
+    status, output, errors = call(
+        "train", *arguments, "--num-steps", 8192, cwd=tmp_path
+    )
     assert status == 0, errors
     assert "2 evaluation episodes" in output and f"in {folder}" in output
     record = json.loads((tmp_path / folder / "run.json").read_text())
     assert (record["status"], record["steps"]) == ("finished", 8192)
     assert record["evaluation"]["num_episodes"] == 2
-    status, _, errors = run("train", *arguments, "--learning-rate", 0.1, cwd=tmp_path)
+    status, _, errors = call("train", *arguments, "--learning-rate", 0.1, cwd=tmp_path)
     assert status == 1 and "keeps the run's learning_rate" in errors
 
 
 def test_parameters_of_the_environment(tmp_path):
     arguments = ("--num-steps", 4096, "--num-episodes", 2, "--parameters")
     values = ("max_steps=3", "integrator=semi-implicit euler")
-    status, output, errors = run(
+    status, output, errors = call(
         "train", "CartPole-v1", *arguments, *values, cwd=tmp_path
     )
     assert status == 0, errors
     assert "mean length 3.\n" in output
-    status, again, _ = run(
+    status, again, _ = call(
         "evaluate", "runs/CartPole-v1-seed0", "--num-episodes", 2, cwd=tmp_path
     )
     assert again.strip() in output
@@ -425,5 +427,5 @@ def test_parameters_of_the_environment(tmp_path):
 
 def test_the_largest_seed(tmp_path):
     arguments = ("--num-steps", 4096, "--num-episodes", 1, "--seed", 2**64 - 1)
-    status, _, errors = run("train", "CartPole-v1", *arguments, cwd=tmp_path)
+    status, _, errors = call("train", "CartPole-v1", *arguments, cwd=tmp_path)
     assert status == 0, errors
