@@ -57,9 +57,10 @@ def to_arrays(space: AbstractSpace, name: str) -> Callable[[Any], Any]:
     """A function from an action, as Python code gives it, to arrays of the dtypes of
     the space.
 
-    It also takes actions with leading axes. It raises `TypeError` or `ValueError` for
-    something that is no number, for a real number in place of an integer, and for an
-    integer outside a `Discrete` or `MultiDiscrete` space; not for a wrong shape.
+    It raises `TypeError` or `ValueError` for something that is no number, for a real
+    number in place of an integer, and for an integer outside a `Discrete` or
+    `MultiDiscrete` space; not for a wrong shape. In actions with leading axes, integers
+    are not checked: that takes as long as a fifth of a step of 1,000 lanes.
 
     **Arguments:**
 
@@ -96,19 +97,11 @@ def _to_integers(space: Any, name: str, last: Any) -> Callable[[Any], np.ndarray
         if is_number and not axes and 0 <= action <= last:
             return np.asarray(action, dtype)
         action = _checked(action, space, name, "biu")
-        if action.shape[action.ndim - len(axes) :] == axes:
-            # Without a sign, a negative number is a large one.
-            number = action.view(_UNSIGNED[action.itemsize])
-            is_outside = number > last
-            if is_outside.any():
-                got = action if axes else action[is_outside].ravel()[0]
-                raise ValueError(f"{name} must be in {space}; got {got}.")
+        if action.shape == axes and not np.all((action >= 0) & (action <= last)):
+            raise ValueError(f"{name} must be in {space}; got {action}.")
         return action.astype(dtype, copy=False)
 
     return to_integers
-
-
-_UNSIGNED = {size: np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
 
 
 def _checked(action: Any, space: Any, name: str, kinds: str) -> np.ndarray:

@@ -203,6 +203,9 @@ def to_gymnasium_vector(
     envs = to_gymnasium_vector(CartPole(), num_envs=1000, autoreset_mode="SameStep")
     ```
 
+    As in [`eqenvs.VectorEnvironment`][], an action outside the space is replaced by its
+    nearest element.
+
     On a CPU, cheap steps are fastest if JAX runs them in the calling thread:
     `jax.config.update("jax_cpu_enable_async_dispatch", False)`, before anything else
     uses JAX.
