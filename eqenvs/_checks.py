@@ -233,7 +233,7 @@ def check_state(env: "AbstractEnvironment", state: Any, like: PyTree) -> None:
             f"the state of {name} must be a {type(like).__name__}; got {show(state)}."
         )
     why = "It must be like what `reset` returns."
-    batch = "For a batch, use `jax.vmap(env.step)` or `VectorEnvironment`."
+    batch = "For a batch, use `jax.vmap` or `VectorEnvironment`."
     _check_like(state, like, "state", name, why, batch)
 
 

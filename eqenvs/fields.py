@@ -179,12 +179,12 @@ class _AbstractNumber(AbstractParameter):
                 value = np.asarray(None)
             if value.dtype == object and type(given) is int:  # more than 64 bits
                 value = np.asarray(math.inf if given > 0 else -math.inf)
-        elif isinstance(value, jax.core.Tracer):
-            given = f"the dtype {value.dtype}"
         if not any(jnp.issubdtype(value.dtype, kind) for kind in self.kinds):
             if type(given) is int:
                 raise ValueError(f"{self.name} must be {self.allowed}; got {given}.")
-            raise TypeError(f"{self.name} must be {self.allowed}; got {given!r}.")
+            is_traced = isinstance(given, jax.core.Tracer)
+            got = f"the dtype {value.dtype}" if is_traced else repr(given)
+            raise TypeError(f"{self.name} must be {self.allowed}; got {got}.")
         return value
 
     def _check_values(self, given: np.ndarray) -> None:

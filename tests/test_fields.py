@@ -222,3 +222,10 @@ class TestBatches:
         ):
             with pytest.raises(ValueError, match=r"batch of 3 env.*VectorEnvironment"):
                 call()
+
+
+def test_a_traced_array_of_a_wrong_dtype_is_named(unchecked):
+    with pytest.raises(
+        TypeError, match=r"gravity must be a real number; got the dtype"
+    ):
+        jax.eval_shape(lambda key: CartPole(gravity=key), jax.random.key(0))

@@ -401,7 +401,25 @@ class ActorCritic(AbstractValue):
         observation: PyTree[Array],
         carry: PyTree[Array] = None,
     ) -> Any:
-        """An action that is drawn; with a memory, the tuple `(action, carry)`."""
+        """Draws an action.
+
+        **Arguments:**
+
+        - `key`: a JAX PRNG key.
+        - `observation`: one observation, an element of the observation space. For a
+            batch, use `jax.vmap`.
+        - `carry`: the memory so far, by default that at the start of an episode;
+            ignored without a memory.
+
+        **Returns:**
+
+        An element of the action space; with a memory, the tuple `(action, carry)`.
+
+        **Raises:**
+
+        `TypeError` or `ValueError` if `observation` does not have the structure and
+        shape of the observation space.
+        """
         return self._act(
             lambda distribution: distribution.sample(key), observation, carry
         )
@@ -412,8 +430,23 @@ class ActorCritic(AbstractValue):
         observation: PyTree[Array],
         carry: PyTree[Array] = None,
     ) -> Any:
-        """The most likely action for an `observation`; with a memory, the tuple
-        `(action, carry)`, given the `carry` so far. The `key` is not used."""
+        """The most likely action.
+
+        **Arguments:**
+
+        - `key`: not used.
+        - `observation`, `carry`: as for a call of the agent itself: one observation,
+            and the memory so far.
+
+        **Returns:**
+
+        An element of the action space; with a memory, the tuple `(action, carry)`.
+
+        **Raises:**
+
+        `TypeError` or `ValueError` if `observation` does not have the structure and
+        shape of the observation space.
+        """
         del key
         return self._act(lambda distribution: distribution.mode(), observation, carry)
 
@@ -491,7 +524,23 @@ class Actor(AbstractValue):
         return self.to_action(self.network(observation))
 
     def greedy(self, key: Key[Array, ""], observation: PyTree[Array]) -> Array:
-        """The action. The key is not used."""
+        """The action.
+
+        **Arguments:**
+
+        - `key`: not used.
+        - `observation`: one observation, an element of the observation space. For a
+            batch, use `jax.vmap`.
+
+        **Returns:**
+
+        An element of the action space.
+
+        **Raises:**
+
+        `TypeError` or `ValueError` if `observation` does not have the structure and
+        shape of the observation space.
+        """
         return self(key, observation)
 
 

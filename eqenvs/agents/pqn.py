@@ -113,7 +113,23 @@ class QNetwork(AbstractValue):
     def greedy(
         self, key: Key[Array, ""], observation: PyTree[Array]
     ) -> Int32[Array, ""]:
-        """The best action for an `observation`. The `key` is not used."""
+        """The best action.
+
+        **Arguments:**
+
+        - `key`: not used.
+        - `observation`: one observation, an element of the observation space. For a
+            batch, use `jax.vmap`.
+
+        **Returns:**
+
+        An element of the action space.
+
+        **Raises:**
+
+        `TypeError` or `ValueError` if `observation` does not have the structure and
+        shape of the observation space.
+        """
         return self(key, observation)
 
 
