@@ -44,7 +44,8 @@ def load(folder: pathlib.Path, record: dict[str, Any]) -> Run:
     agent = ActorCritic(
         env.observation_space,
         env.action_space,
-        (ppo.hidden_width, ppo.hidden_depth),
+        hidden_width=ppo.hidden_width,
+        hidden_depth=ppo.hidden_depth,
         torso="mlp",
         key=jr.key(0),
     )

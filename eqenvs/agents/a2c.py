@@ -116,7 +116,8 @@ class A2C(AbstractAlgorithm[A2CLearner]):
         agent = ActorCritic(
             envs.single_observation_space,
             envs.single_action_space,
-            (self.hidden_width, self.hidden_depth),
+            hidden_width=self.hidden_width,
+            hidden_depth=self.hidden_depth,
             torso=self.torso,
             activation=self.activation,
             memory=self.memory,

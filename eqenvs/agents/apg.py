@@ -132,13 +132,13 @@ class APG(AbstractAlgorithm[APGLearner]):
         envs = lanes_here(env, self.num_envs)
         _, states = envs.reset(reset_key)
         _check_differentiable(envs, states)
-        sizes = (self.hidden_width, self.hidden_depth)
         options: dict[str, Any] = {"torso": self.torso, "activation": self.activation}
         scale = self.scale_observations
         agent = Actor(
             envs.single_observation_space,
             envs.single_action_space,
-            sizes,
+            hidden_width=self.hidden_width,
+            hidden_depth=self.hidden_depth,
             scale_observations=scale,
             key=actor_key,
             **options,
@@ -146,7 +146,8 @@ class APG(AbstractAlgorithm[APGLearner]):
         critic = Network(
             envs.single_observation_space,
             "scalar",
-            sizes,
+            hidden_width=self.hidden_width,
+            hidden_depth=self.hidden_depth,
             scale_inputs=scale,
             key=critic_key,
             **options,

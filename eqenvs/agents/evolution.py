@@ -130,7 +130,8 @@ class EvolutionStrategy(AbstractAlgorithm[EvolutionLearner]):
         agent = Actor(
             envs.single_observation_space,
             envs.single_action_space,
-            (self.hidden_width, self.hidden_depth),
+            hidden_width=self.hidden_width,
+            hidden_depth=self.hidden_depth,
             torso=self.torso,
             activation=self.activation,
             scale_observations=self.scale_observations,

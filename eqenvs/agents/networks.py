@@ -81,8 +81,9 @@ class Network(eqx.Module):
         self,
         input_space: AbstractSpace,
         output_size: int | Literal["scalar"],
-        hidden_sizes: tuple[int, int],
         *,
+        hidden_width: int,
+        hidden_depth: int,
         output_scale: float = 1.0,
         torso: Torso = "auto",
         activation: Activation = "tanh",
@@ -94,7 +95,8 @@ class Network(eqx.Module):
 
         - `input_space`: any space.
         - `output_size`: the size of the output, or `"scalar"`.
-        - `hidden_sizes`: the width and the number of the hidden layers.
+        - `hidden_width`: the width of the hidden layers.
+        - `hidden_depth`: the number of hidden layers.
         - `output_scale`: the scale of the last layer's weights.
         - `torso`: `"conv"` puts a convolution with 16 kernels of 3 by 3 before the
             hidden layers, for images of shape (height, width, channels) and for stacks
@@ -111,8 +113,7 @@ class Network(eqx.Module):
         self.input_bounds = None
         self.input_space = _shapes_of(input_space)
         self.activation = activation
-        width, depth = hidden_sizes
-        conv_key, *keys = jr.split(key, depth + 2)
+        conv_key, *keys = jr.split(key, hidden_depth + 2)
         hidden_scale = math.sqrt(2)
         if _has_convolution(self.input_space, torso):
             rows, columns, channels = _image_shape(self.input_space)
@@ -128,15 +129,16 @@ class Network(eqx.Module):
             if scale_inputs:
                 box = flat_space(input_space)
                 self.input_bounds = Constants(box.low), Constants(box.high)
-        sizes = [input_size, *[width] * depth, output_size]
-        scales = [hidden_scale] * depth + [output_scale]
+        sizes = [input_size, *[hidden_width] * hidden_depth, output_size]
+        scales = [hidden_scale] * hidden_depth + [output_scale]
         self.layers = tuple(
             orthogonal(eqx.nn.Linear(inputs, outputs, key=k), scale, k)
             for inputs, outputs, scale, k in zip(
                 sizes[:-1], sizes[1:], scales, keys, strict=True
             )
         )
-        normalized = [_CHANNELS] * (self.convolution is not None) + [width] * depth
+        of_convolution = [] if self.convolution is None else [_CHANNELS]
+        normalized = of_convolution + [hidden_width] * hidden_depth
         self.norms = tuple(map(LayerNorm, normalized)) if layer_norm else ()
 
     def __call__(self, observation: PyTree[Array]) -> Float[Array, "*output"]:
@@ -239,8 +241,9 @@ class ActorCritic(AbstractValue):
         self,
         observation_space: AbstractSpace,
         action_space: AbstractSpace,
-        hidden_sizes: tuple[int, int] = (64, 2),
         *,
+        hidden_width: int = 64,
+        hidden_depth: int = 2,
         torso: Torso = "auto",
         activation: Activation = "tanh",
         memory: Memory = "none",
@@ -251,7 +254,8 @@ class ActorCritic(AbstractValue):
 
         - `observation_space`: any space.
         - `action_space`: a `Discrete` or `MultiDiscrete` space, or a `Box` of floats.
-        - `hidden_sizes`: the width and the number of the hidden layers.
+        - `hidden_width`: the width of the hidden layers and of the memory.
+        - `hidden_depth`: the number of hidden layers.
         - `torso`: `"conv"` puts a small convolution before the hidden layers, for
             images of shape (height, width, channels) and for stacks of them, whose
             frames become channels; `"mlp"` does not; `"auto"` does for images of at
@@ -277,22 +281,24 @@ class ActorCritic(AbstractValue):
         features = observation_space
         if memory != "none":
             encoder_key, cell_key = jr.split(jr.fold_in(key, 1))
-            width = hidden_sizes[0]
             self.encoder = Network(
-                observation_space, width, (width, 0),
-                output_scale=math.sqrt(2), key=encoder_key, **options,
-            )  # fmt: skip
-            self.cell = CELLS[memory](width, width, key=cell_key)
-            features = Box(-1.0, 1.0, (width,))
+                observation_space,
+                hidden_width,
+                hidden_width=hidden_width,
+                hidden_depth=0,
+                output_scale=math.sqrt(2),
+                key=encoder_key,
+                **options,
+            )
+            self.cell = CELLS[memory](hidden_width, hidden_width, key=cell_key)
+            features = Box(-1.0, 1.0, (hidden_width,))
             options |= {"torso": "mlp", "scale_inputs": False}
+        options |= {"hidden_width": hidden_width, "hidden_depth": hidden_depth}
         # A small last layer makes the first policy nearly uniform.
         self.actor = Network(
-            features, outputs, hidden_sizes,
-            output_scale=0.01, key=actor_key, **options,
-        )  # fmt: skip
-        self.critic = Network(
-            features, "scalar", hidden_sizes, key=critic_key, **options
+            features, outputs, output_scale=0.01, key=actor_key, **options
         )
+        self.critic = Network(features, "scalar", key=critic_key, **options)
 
     @property
     def initial_carry(self) -> PyTree[Array]:
@@ -488,8 +494,9 @@ class Actor(AbstractValue):
         self,
         observation_space: AbstractSpace,
         action_space: AbstractSpace,
-        hidden_sizes: tuple[int, int] = (64, 2),
         *,
+        hidden_width: int = 64,
+        hidden_depth: int = 2,
         torso: Torso = "auto",
         activation: Activation = "tanh",
         scale_observations: bool = False,
@@ -503,10 +510,16 @@ class Actor(AbstractValue):
         outputs, self.bounds = _outputs_for(action_space)
         # A small last layer puts the first actions near the middle of the space.
         self.network = Network(
-            observation_space, outputs, hidden_sizes,
-            output_scale=0.01, torso=torso, activation=activation,
-            scale_inputs=scale_observations, key=key,
-        )  # fmt: skip
+            observation_space,
+            outputs,
+            hidden_width=hidden_width,
+            hidden_depth=hidden_depth,
+            output_scale=0.01,
+            torso=torso,
+            activation=activation,
+            scale_inputs=scale_observations,
+            key=key,
+        )
 
     def to_action(self, output: Float[Array, " outputs"]) -> Array:
         """The action for an output of the network."""

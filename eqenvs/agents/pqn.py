@@ -59,8 +59,9 @@ class QNetwork(AbstractValue):
         self,
         observation_space: AbstractSpace,
         action_space: AbstractSpace,
-        hidden_sizes: tuple[int, int] = (128, 2),
         *,
+        hidden_width: int = 128,
+        hidden_depth: int = 2,
         torso: Torso = "auto",
         activation: Activation = "relu",
         layer_norm: bool = True,
@@ -71,7 +72,8 @@ class QNetwork(AbstractValue):
 
         - `observation_space`: any space.
         - `action_space`: a `Discrete` space.
-        - `hidden_sizes`: the width and the number of the hidden layers.
+        - `hidden_width`: the width of the hidden layers.
+        - `hidden_depth`: the number of hidden layers.
         - `torso`: as for [`eqenvs.agents.ActorCritic`][].
         - `activation`: `"tanh"` or `"relu"`.
         - `layer_norm`: whether the layers are normalized.
@@ -86,7 +88,8 @@ class QNetwork(AbstractValue):
         self.network = Network(
             observation_space,
             action_space.n,
-            hidden_sizes,
+            hidden_width=hidden_width,
+            hidden_depth=hidden_depth,
             torso=torso,
             activation=activation,
             layer_norm=layer_norm,
@@ -223,7 +226,8 @@ class PQN(AbstractAlgorithm[PQNLearner]):
         agent = QNetwork(
             envs.single_observation_space,
             envs.single_action_space,
-            (self.hidden_width, self.hidden_depth),
+            hidden_width=self.hidden_width,
+            hidden_depth=self.hidden_depth,
             torso=self.torso,
             activation=self.activation,
             layer_norm=self.layer_norm,

@@ -65,7 +65,9 @@ def targets_by_hand(steps, value, next_value, gamma, lam):
 def test_the_gradient_is_that_of_the_paper(x64):
     """A softmax of a linear function, whose gradient is written down in NumPy."""
     a2c = A2C(entropy_coefficient=0.3, value_coefficient=0.7, gae_lambda=0.8)
-    agent = ActorCritic(Box(-1.0, 1.0, (4,)), Discrete(3), (1, 0), key=jr.key(0))
+    agent = ActorCritic(
+        Box(-1.0, 1.0, (4,)), Discrete(3), hidden_width=1, hidden_depth=0, key=jr.key(0)
+    )
     agent = eqx.tree_at(
         lambda a: a.actor.layers[0].weight, agent, replace_fn=lambda w: 100 * w
     )
@@ -121,7 +123,12 @@ def test_the_gradient_through_the_memory_is_that_of_stepping(memory, x64):
     """Through every step back to where the episode began, and no further."""
     a2c = A2C(memory=memory)
     agent = ActorCritic(
-        Box(-1.0, 1.0, (4,)), Discrete(3), (5, 1), memory=memory, key=jr.key(0)
+        Box(-1.0, 1.0, (4,)),
+        Discrete(3),
+        hidden_width=5,
+        hidden_depth=1,
+        memory=memory,
+        key=jr.key(0),
     )
     agent = eqx.tree_at(
         lambda a: a.actor.layers[-1].weight, agent, replace_fn=lambda w: 100 * w

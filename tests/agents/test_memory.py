@@ -23,7 +23,8 @@ def agent_of(env, memory, **options):
     return ActorCritic(
         env.observation_space,
         env.action_space,
-        (8, 1),
+        hidden_width=8,
+        hidden_depth=1,
         memory=memory,
         key=jr.key(0),
         **options,

@@ -24,7 +24,12 @@ from eqenvs.agents.networks import Network
 
 def agent_of(env, **options):
     return ActorCritic(
-        env.observation_space, env.action_space, (8, 1), key=jr.key(0), **options
+        env.observation_space,
+        env.action_space,
+        hidden_width=8,
+        hidden_depth=1,
+        key=jr.key(0),
+        **options,
     )
 
 
@@ -85,7 +90,9 @@ def test_any_observation_becomes_a_vector():
     np.testing.assert_array_equal(
         spaces.flatten(space, value), [1, 0, 0, 1, 0, 0, 1, 1, 0, 0, 1, 0.5]
     )
-    agent = ActorCritic(space, spaces.Discrete(2), (4, 1), key=jr.key(0))
+    agent = ActorCritic(
+        space, spaces.Discrete(2), hidden_width=4, hidden_depth=1, key=jr.key(0)
+    )
     assert agent.actor.layers[0].in_features == 12
     assert agent(jr.key(0), value).shape == ()
 
@@ -136,7 +143,13 @@ def test_an_agent_is_compiled_by_jax_as_well():
 
 def test_an_agent_draws_several_integers(either_precision):
     space = spaces.MultiDiscrete((2, 3, 200))
-    agent = ActorCritic(spaces.Box(-1.0, 1.0, (3,)), space, (8, 1), key=jr.key(0))
+    agent = ActorCritic(
+        spaces.Box(-1.0, 1.0, (3,)),
+        space,
+        hidden_width=8,
+        hidden_depth=1,
+        key=jr.key(0),
+    )
     actions = jax.vmap(agent, in_axes=(0, None))(jr.split(jr.key(1), 500), jnp.ones(3))
     assert actions.dtype == jnp.int32 and jax.vmap(space.contains)(actions).all()
     assert [len(np.unique(x)) for x in actions.T[:2]] == [2, 3]
@@ -175,7 +188,12 @@ def test_observations_are_scaled_by_their_bounds(either_precision):
     low, high = jnp.array([-1.2, -jnp.inf, 3.0]), jnp.array([0.6, 5.0, 3.0])
     space = spaces.Tuple((spaces.Box(low, high), spaces.Box(0, 4, (2,), jnp.int32)))
     make = lambda **options: ActorCritic(  # noqa: E731
-        space, spaces.Discrete(2), (8, 1), key=jr.key(0), **options
+        space,
+        spaces.Discrete(2),
+        hidden_width=8,
+        hidden_depth=1,
+        key=jr.key(0),
+        **options,
     )
     observation = jnp.array([0.15, 4.0, 3.0]), jnp.array([0, 3], jnp.int32)
     # One without bounds and one with a single value stay as they are.
@@ -214,7 +232,9 @@ def test_frames_of_a_stack_are_channels():
     stack = spaces.Box(0, 255, (2, 5, 4, 3), jnp.uint8)
     image = spaces.Box(0, 255, (5, 4, 6), jnp.uint8)
     agent, other = (
-        ActorCritic(space, spaces.Discrete(2), (8, 1), key=jr.key(0))
+        ActorCritic(
+            space, spaces.Discrete(2), hidden_width=8, hidden_depth=1, key=jr.key(0)
+        )
         for space in (stack, image)
     )
     frames = stack.sample(jr.key(1))
@@ -225,9 +245,15 @@ def test_frames_of_a_stack_are_channels():
 
 def test_bytes_of_an_image_are_scaled():
     space = spaces.Box(0, 255, (4, 4, 1), jnp.uint8)
-    agent = ActorCritic(space, spaces.Discrete(2), (8, 1), key=jr.key(0))
+    agent = ActorCritic(
+        space, spaces.Discrete(2), hidden_width=8, hidden_depth=1, key=jr.key(0)
+    )
     as_float = ActorCritic(
-        spaces.Box(0.0, 1.0, (4, 4, 1)), spaces.Discrete(2), (8, 1), key=jr.key(0)
+        spaces.Box(0.0, 1.0, (4, 4, 1)),
+        spaces.Discrete(2),
+        hidden_width=8,
+        hidden_depth=1,
+        key=jr.key(0),
     )
     np.testing.assert_allclose(
         agent.value(jnp.full((4, 4, 1), 51, jnp.uint8)),

@@ -80,7 +80,13 @@ def test_the_loss_and_its_gradient(either_precision):
     """Against NumPy, for a network without hidden layers."""
     generator = np.random.default_rng(0)
     env = CartPole()
-    agent = QNetwork(env.observation_space, env.action_space, (1, 0), key=jr.key(0))
+    agent = QNetwork(
+        env.observation_space,
+        env.action_space,
+        hidden_width=1,
+        hidden_depth=0,
+        key=jr.key(0),
+    )
     observation, target = generator.normal(size=(16, 4)), generator.normal(size=16)
     action = generator.integers(0, 2, 16)
     batch = _Batch(
@@ -104,7 +110,13 @@ def test_the_loss_and_its_gradient(either_precision):
 
 def collect(env, epsilon, key, pqn):
     envs = VectorEnvironment(env, 8)
-    agent = QNetwork(env.observation_space, env.action_space, (16, 2), key=jr.key(1))
+    agent = QNetwork(
+        env.observation_space,
+        env.action_space,
+        hidden_width=16,
+        hidden_depth=2,
+        key=jr.key(1),
+    )
     states = envs.reset(jr.key(0))[1]
     learner = PQNLearner(
         agent, None, states, EpisodeStatistics.start(8), jnp.int32(0), jnp.array(1.0)
