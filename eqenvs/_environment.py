@@ -360,7 +360,9 @@ class AbstractEnvironment(AbstractParametric, AbstractLoop[State, Action, Observ
         `NotImplementedError` if the environment has no picture.
         """
         del state
-        raise NotImplementedError(f"{type(self).__name__} has no picture.")
+        raise NotImplementedError(
+            f"{type(self).__name__} has no picture: it does not define `draw`."
+        )
 
     def render(
         self, state: State, size: int | tuple[int, int] = 256

@@ -361,6 +361,12 @@ class _Monitor(NamedTuple):
     ) -> "_Monitor":
         """What this process does: of several, the first alone shows and logs."""
         is_first = is_first_process(mesh)
+        is_number = isinstance(checkpoint_seconds, int | float | np.number)
+        if not is_number or not checkpoint_seconds >= 0:
+            raise ValueError(
+                "checkpoint_seconds must be a number, at least 0; got "
+                f"{checkpoint_seconds!r}."
+            )
         return cls(
             progress=progress and is_first,
             log=log if is_first else None,

@@ -6,8 +6,6 @@ import sys
 
 # The packages of the extra `cli`, by their import names.
 _PACKAGES = ("matplotlib", "optax", "tqdm", "tyro")
-# Those of other extras, which the message names.
-_OPTIONAL = ("evosax", "tensorboardX", "wandb")
 
 
 def main() -> None:
@@ -21,18 +19,18 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        if package in _OPTIONAL:
+        if package in _PACKAGES:
+            sys.exit(
+                f"eqenvs: the command needs the package {package}, which is not "
+                'installed: pip install "eqenvs[cli]"'
+            )
+        if "pip install" in str(error):  # One of eqenvs, which says what to do.
             sys.exit(f"eqenvs: {error}")
-        if package not in _PACKAGES:
-            raise
-        sys.exit(
-            f"eqenvs: the command needs the package {package}, which is not installed: "
-            'pip install "eqenvs[cli]"'
-        )
+        raise
     except KeyboardInterrupt:
         print("eqenvs: interrupted.", file=sys.stderr)
         sys.exit(130)
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, NotImplementedError) as error:
         if isinstance(error, OSError) and error.filename is not None:
             message = f"{error.filename}: {error.strerror}"
         else:

@@ -221,6 +221,9 @@ def test_mistakes(unchecked):
     for wrong in (math.nan, "5", True, np.ones(2)):
         with pytest.raises((TypeError, ValueError), match="target_return must be"):
             train(Walk(), ENV, 0, 10, target_return=wrong)
+    for wrong in (-1, math.nan, "5"):
+        with pytest.raises(ValueError, match="checkpoint_seconds must be a number, at"):
+            train(Walk(), ENV, 0, 10, checkpoint_seconds=wrong)
     with pytest.raises(ValueError, match=r"`progress` works only outside"):
         jax.jit(lambda: train(Walk(), ENV, 0, 10, progress=True).learner.weight)()
     with pytest.raises(

@@ -152,13 +152,21 @@ def test_without_the_extras(package, arguments, tmp_path):
     assert [*tmp_path.iterdir()] == []
 
 
-def test_without_the_extra_of_one_algorithm(tmp_path):
-    code = WITHOUT.format(package="evosax")
-    arguments = ("train", "CartPole-v1", "--algorithm", "es")
+@pytest.mark.parametrize(
+    "package, extra, arguments",
+    [
+        ("evosax", "evolution", ("CartPole-v1", "--algorithm", "es")),
+        ("gymnasium", "gymnasium", ("gymnasium:CartPole-v1",)),
+    ],
+)
+def test_without_the_extra_of_one_thing(package, extra, arguments, tmp_path):
+    code = WITHOUT.format(package=package)
+    arguments = ("train", *arguments)
     status, output, errors = run(*arguments, code=code, cwd=tmp_path)
     assert (status, output) == (1, "")
     [line] = errors.splitlines()
-    assert line.startswith("eqenvs: ") and 'pip install "eqenvs[evolution]"' in line
+    assert line.startswith("eqenvs: ") and "pip install" in line
+    assert f"eqenvs[{extra}]" in line
 
 
 def test_the_version_needs_no_extra():
@@ -243,6 +251,10 @@ def short_pole(length=0.2):
     return CartPole(pole_half_length=length)
 
 on_mars = CartPole(gravity=3.7)
+
+def unseen():
+    from eqenvs.adapters import from_gymnasium
+    return from_gymnasium("CartPole-v1")
 """
 
 
@@ -259,6 +271,9 @@ def test_an_environment_of_the_user(tmp_path):
     arguments = ("--num-envs", 5, "--num-steps", 5, "--repeats", 1)
     status, output, errors = run("bench", "mine:short_pole", *arguments, cwd=tmp_path)
     assert status == 0 and "\nmine:short_pole " in output, errors
+    status, _, errors = run("play", "mine:unseen", "--no-browser", cwd=tmp_path)
+    assert status == 1 and "has no picture: it does not define `draw`" in errors
+    assert "Traceback" not in errors
 
 
 @pytest.mark.parametrize(
