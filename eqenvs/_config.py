@@ -239,6 +239,12 @@ def _imported(path: str, what: str) -> Callable[..., Any]:
         module, name = path.split(":")
         return getattr(importlib.import_module(module), name)
     except (ValueError, ImportError, AttributeError) as error:
+        hint = ""
+        if path.startswith("__main__:"):
+            hint = (
+                " (The script or notebook that wrote it defines it. Define it here too, "
+                "or in a module that both import.)"
+            )
         raise ValueError(
-            f"the {what} {path!r} of a configuration cannot be imported: {error}."
+            f"the {what} {path!r} of a configuration cannot be imported: {error}.{hint}"
         ) from None

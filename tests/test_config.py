@@ -101,6 +101,7 @@ class TestMistakes:
             ({"class": 3}, TypeError, "the entry 'class'"),
             ({"class": "eqenvs"}, ValueError, "'eqenvs' .*cannot be imported"),
             ({"class": "eqenvs:Missing"}, ValueError, "cannot be imported"),
+            ({"class": "__main__:Mine"}, ValueError, "script or notebook that wrote"),
             ({"class": "os:getcwd"}, TypeError, "must have described fields"),
         ],
     )
