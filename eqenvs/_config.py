@@ -242,8 +242,8 @@ def _imported(path: str, what: str) -> Callable[..., Any]:
         hint = ""
         if path.startswith("__main__:"):
             hint = (
-                " (The script or notebook that wrote it defines it. Define it here too, "
-                "or in a module that both import.)"
+                " (The script or notebook that wrote it defines it. Define it here "
+                "too, or in a module that both import.)"
             )
         raise ValueError(
             f"the {what} {path!r} of a configuration cannot be imported: {error}.{hint}"

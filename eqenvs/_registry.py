@@ -168,7 +168,8 @@ def register(
     **Raises:**
 
     `TypeError` if the entry point is neither, or a class that is not an environment, or
-    there is no such field; `ValueError` if the name is taken.
+    there is no such field; `ValueError` if the name is taken, except that a cell of a
+    notebook may run again.
     """
     if not isinstance(id, str) or not id:
         raise TypeError(f"an id must be a string that is not empty; got {id!r}.")
@@ -189,12 +190,20 @@ def register(
     for name in facts:
         if name not in known:
             raise TypeError(unknown_parameter("EnvironmentSpec", name, known))
-    if id in _registry:
+    if id in _registry and not _is_again(_registry[id].entry_point, entry_point):
         raise ValueError(
             f"the id {id!r} is already registered, for "
             f"{_registry[id].entry_point!r}. Choose another."
         )
     _registry[id] = EnvironmentSpec(id=id, entry_point=entry_point, **facts)
+
+
+def _is_again(first: Any, second: Any) -> bool:
+    """Whether a cell of a notebook, which defines and registers an environment, runs
+    again."""
+    names = [getattr(x, "__qualname__", None) for x in (first, second)]
+    modules = {getattr(x, "__module__", None) for x in (first, second)}
+    return modules == {"__main__"} and names[0] == names[1]
 
 
 def registered() -> tuple[str, ...]:

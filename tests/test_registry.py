@@ -71,6 +71,19 @@ def test_an_id_is_registered_once():
     assert eqenvs.make("CartPole-v1").max_steps == 500
 
 
+def test_a_cell_of_a_notebook_runs_again():
+    for gravity in (1.0, 2.0):
+
+        def mine(gravity=gravity):
+            return CartPole(gravity=gravity)
+
+        mine.__module__ = "__main__"
+        eqenvs.register("Mine-v0", mine)
+    assert eqenvs.make("Mine-v0").gravity == 2
+    with pytest.raises(ValueError, match="'Mine-v0' is already registered"):
+        eqenvs.register("Mine-v0", CartPole)
+
+
 @pytest.mark.parametrize(
     "id, nearest",
     [
