@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Key, PyTree, UInt
 
 from .._bound import AbstractValue
+from .._checks import check_key, show
 from ..spaces import (
     AbstractSpace,
     Box,
@@ -423,9 +424,11 @@ class ActorCritic(AbstractValue):
 
         **Raises:**
 
-        `TypeError` or `ValueError` if `observation` does not have the structure and
-        shape of the observation space.
+        `TypeError` or `ValueError` if `key` is no key, or `observation` does not have
+        the structure and shape of the observation space.
         """
+        if not isinstance(key, jax.Array | np.ndarray):
+            check_key(key, type(self).__name__)
         return self._act(
             lambda distribution: distribution.sample(key), observation, carry
         )
@@ -607,6 +610,11 @@ def _check_shape(space: AbstractSpace, observation: PyTree[Any]) -> None:
     that the network was made for."""
     like = jax.eval_shape(_zero_of, space)
     given, expected = jax.tree.structure(observation), jax.tree.structure(like)
+    if given != expected and isinstance(like, jax.ShapeDtypeStruct):
+        raise TypeError(
+            f"the agent's observations must be arrays of shape {like.shape}; got "
+            f"{show(observation)}."
+        )
     if given != expected:
         raise TypeError(
             f"the agent's observations must have the structure {expected}; got {given}."

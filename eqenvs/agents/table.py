@@ -4,6 +4,7 @@ from jaxtyping import Array, Int32, Key
 
 from .._parametric import AbstractParametric
 from ..fields import integer
+from ..spaces import Discrete
 
 
 class _AbstractTable(AbstractParametric):
@@ -35,7 +36,8 @@ class TablePolicy(_AbstractTable):
         self, key: Key[Array, ""], observation: Int32[Array, ""]
     ) -> Int32[Array, ""]:
         del key
-        return self.actions[observation]
+        space = Discrete(self.actions.shape[0])
+        return self.actions[space.check(observation, "the agent's observation")]
 
     def greedy(
         self, key: Key[Array, ""], observation: Int32[Array, ""]

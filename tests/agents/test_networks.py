@@ -279,7 +279,13 @@ def test_an_agent_names_the_shape_of_its_observations(unchecked):
             act(jr.key(0), jnp.zeros(4))
     with pytest.raises(ValueError, match=r"got \(2, 3\). \(For a batch, use"):
         agent(jr.key(0), jnp.zeros((2, 3)))
-    with pytest.raises(TypeError, match="must have the structure"):
+    with pytest.raises(TypeError, match=r"arrays of shape \(3,\); got a list of 3"):
         agent(jr.key(0), [0.0, 0.0, 0.0])
+    with pytest.raises(TypeError, match="`ActorCritic` takes one JAX PRNG key, "):
+        agent(0, jnp.zeros(3))
+    pair = spaces.Tuple((spaces.Discrete(2), spaces.Discrete(2)))
+    agent_of_pairs = ActorCritic(pair, spaces.Discrete(2), key=jr.key(0))
+    with pytest.raises(TypeError, match="must have the structure"):
+        agent_of_pairs(jr.key(0), jnp.zeros(2))
     with pytest.raises(ValueError, match=r"must have the shape \(3,\); got \(4,\)"):
         evaluate(CartPole(), agent, 0, num_episodes=1)

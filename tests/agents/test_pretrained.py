@@ -88,6 +88,10 @@ def test_a_table_says_what_is_wrong(unchecked):
     del unchecked
     with pytest.raises(ValueError, match=r"TablePolicy\.actions must be .* at least 0"):
         TablePolicy([0, -1])
+    message = r"the agent's observation must .*in Discrete\(2\); got the"
+    for wrong in (jnp.zeros(()), jnp.zeros(4, jnp.int32)):
+        with pytest.raises((TypeError, ValueError), match=message):
+            TablePolicy([0, 1])(jr.key(0), wrong)
 
 
 def test_blackjacks_agent_is_optimal():
