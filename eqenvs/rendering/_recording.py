@@ -1,6 +1,8 @@
 """Recordings: scenes and numbers over time, which the viewer and videos show."""
 
 import dataclasses
+import os
+import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -168,6 +170,27 @@ def record(env: Any, played: Any, value: Any = None, *, most_lanes: int) -> Reco
         parameters=parameters_of(env, all_lanes, lanes),
         all_lanes=all_lanes,
     )
+
+
+_WRITERS = {
+    ".html": "Viewer(...).save",
+    ".gif": "save_gif",
+    ".mp4": "save_mp4",
+    ".png": "save_contact_sheet",
+}
+
+
+def as_path(path: str | os.PathLike[str], suffix: str) -> pathlib.Path:
+    """The path of a file to write; raises `ValueError` if its name says that it is of
+    another format than that of `suffix`."""
+    path = pathlib.Path(path)
+    given = path.suffix.lower()
+    if given in _WRITERS and given != suffix:
+        raise ValueError(
+            f"the name of a {suffix} file cannot end in {given}, which "
+            f"`{_WRITERS[given]}` writes; got {str(path)!r}."
+        )
+    return path
 
 
 def record_all(

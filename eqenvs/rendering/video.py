@@ -19,7 +19,7 @@ import numpy as np
 
 from .._checks import check_count
 from .._files import write_safely
-from ._recording import record
+from ._recording import as_path, record
 from .colors import SILVER
 from .raster import check_size, rasterize
 from .scene import Scene
@@ -146,7 +146,7 @@ def save_gif(
         )
     size = check_size(size)
     recording = record(env, rollout, most_lanes=most_lanes)
-    path = pathlib.Path(path)
+    path = as_path(path, ".gif")
     pictures = _tiled(recording.scenes, size, 4)
     pictures = _with_progress(pictures, recording.num_frames, path, progress)
     # One palette for all frames, so that nothing flickers.
@@ -212,7 +212,7 @@ def save_mp4(
             f"frames_per_second must be positive; got {frames_per_second!r}."
         )
     recording = record(env, rollout, most_lanes=most_lanes)
-    path = pathlib.Path(path)
+    path = as_path(path, ".mp4")
     pictures = _tiled(recording.scenes, check_size(size), 4)
     pictures = _with_progress(pictures, recording.num_frames, path, progress)
     first = next(pictures)
@@ -300,7 +300,7 @@ def save_contact_sheet(
     check_count("num_pictures", num_pictures)
     size = check_size(size)
     recording = record(env, rollout, most_lanes=most_lanes)
-    path = pathlib.Path(path)
+    path = as_path(path, ".png")
     number = min(num_pictures, recording.num_frames)
     moments = np.round(np.linspace(0, recording.num_frames - 1, number)).astype(int)
     pictures = np.asarray(_pictures(recording.scenes[moments], size))

@@ -125,10 +125,12 @@ def test_an_interrupted_file_is_no_file(tmp_path, monkeypatch, save, name):
         (save_mp4, dict(frames_per_second=0), "positive"),
         (save_gif, dict(size=0), "size must be positive"),
         (save_contact_sheet, dict(num_pictures=0), "num_pictures must be at least 1"),
+        (save_gif, dict(name="x.MP4"), "cannot end in .mp4, which `save_mp4` writes"),
+        (save_mp4, dict(name="x.gif"), "cannot end in .gif, which `save_gif` writes"),
     ],
 )
 def test_mistakes_are_named(tmp_path, save, settings, message, unchecked):
     del unchecked
     with pytest.raises(ValueError, match=message):
-        save(Cart(), STATES, tmp_path / "x", **settings)
+        save(Cart(), STATES, tmp_path / settings.pop("name", "x"), **settings)
     assert not list(tmp_path.iterdir())

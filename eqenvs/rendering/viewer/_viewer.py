@@ -10,7 +10,7 @@ from typing import Any
 
 from ..._files import write_safely
 from .. import _font
-from .._recording import record_all
+from .._recording import as_path, record_all
 from ._pack import pack_recording, Packer
 
 
@@ -131,9 +131,10 @@ class Viewer:
 
         **Raises:**
 
-        `OSError` if it cannot be written.
+        `OSError` if it cannot be written; `ValueError` if its name ends in that of
+        another format, such as `.gif`.
         """
-        path = pathlib.Path(path)
+        path = as_path(path, ".html")
         write_safely(path, self.to_html().encode())
         return path
 
