@@ -286,7 +286,7 @@ def test_it_is_saved_whole_and_shows_itself(tmp_path):
     assert viewer._repr_html_().startswith("<iframe srcdoc=")
     with pytest.raises(OSError, match="missing"):
         viewer.save(tmp_path / "missing" / "page.html")
-    with pytest.raises(ValueError, match="cannot end in .gif, which `save_gif`"):
+    with pytest.raises(ValueError, match=r"cannot end in \.gif, which `save_gif`"):
         viewer.save(tmp_path / "page.gif")
 
 
