@@ -17,7 +17,10 @@
 import os
 
 
-os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=8")
+# Flags that are already set stay, and a number of devices among them takes precedence.
+os.environ["XLA_FLAGS"] = (
+    "--xla_force_host_platform_device_count=8 " + os.environ.get("XLA_FLAGS", "")
+)
 
 import jax
 import jax.numpy as jnp
