@@ -18,8 +18,8 @@ import os
 
 
 # Flags that are already set stay, and a number of devices among them takes precedence.
-os.environ["XLA_FLAGS"] = (
-    "--xla_force_host_platform_device_count=8 " + os.environ.get("XLA_FLAGS", "")
+os.environ["XLA_FLAGS"] = " ".join(
+    ["--xla_force_host_platform_device_count=8", os.environ.get("XLA_FLAGS", "")]
 )
 
 import jax
