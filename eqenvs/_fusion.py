@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool
+import jax.random as jr
+from jaxtyping import Array, Bool, Key
 
 from ._varying import vary, varying_axes
 
@@ -28,6 +29,18 @@ def computed_once(true: Bool[Array, "..."], tree: Tree) -> Tree:
     - `tree`: the arrays to compute once.
     """
     return _if_any(true, lambda tree: tree, tree)
+
+
+def key_computed_once(key: Key[Array, ""]) -> Key[Array, ""]:
+    """Returns `key`, whose words are in memory when a batch of keys is derived from it.
+
+    Otherwise, XLA's CPU backend may fuse the operations behind them into the loop over
+    the batch, even the lookup in an array of keys that a `jax.lax.scan` goes through,
+    and may then fail to vectorize that loop.
+    """
+    words = jr.key_data(key)
+    words = computed_once((words.ravel()[0] | 1) != 0, words)
+    return jr.wrap_key_data(words, impl=jr.key_impl(key))
 
 
 def computed_apart(
@@ -60,17 +73,20 @@ def booleans_computed_apart(
     return computed_apart(true, as_bytes, *args) != 0
 
 
-def computed_if_needed(needed: Bool[Array, "..."], tree: Tree) -> Tree:
-    """Returns `tree`, computed once for a batch; any value where it is not needed.
+def computed_if_needed(
+    needed: Bool[Array, "..."], function: Callable[..., Tree], *args: Any
+) -> Tree:
+    """Returns `function(*args)`, computed once for a batch; any value where it is not
+    needed.
 
-    On a CPU, it is zero in all lanes if no lane needs it.
+    On a CPU, it is zero in all lanes, and not computed, if no lane needs it.
 
     **Arguments:**
 
     - `needed`: whether this lane uses the returned value.
-    - `tree`: the arrays to compute.
+    - `function`: the function to call; all arrays it uses must be in `args`.
     """
-    return _if_any(needed, lambda tree: tree, tree)
+    return _if_any(needed, function, *args)
 
 
 def _if_any(

@@ -20,6 +20,7 @@ from jaxtyping import Array, Bool, Float, Int32, Key, PyTree, Shaped
 
 from ._bound import AbstractValue
 from ._checks import check_key
+from ._fusion import computed_if_needed
 from .random import below
 
 
@@ -467,11 +468,9 @@ class Box(AbstractSpace):
         high = jnp.where(has_high, self.high, 0)
         uniform = jr.uniform(key, self.shape, self.dtype)
         interval = low * (1 - uniform) + high * uniform
-        exponential = -jnp.log1p(-uniform)
-        unit = jnp.finfo(self.dtype)
-        normal = jax.scipy.stats.norm.ppf(
-            jnp.clip(uniform, unit.tiny, 1 - unit.epsneg), 0, 1
-        )
+        is_bounded = has_low & has_high
+        # Logarithms take far longer than the rest, and are rarely needed.
+        exponential, normal = _unbounded_samples(uniform, ~is_bounded)
         sample = jnp.where(
             has_low,
             jnp.where(has_high, interval, low + exponential),
@@ -598,6 +597,21 @@ def _box_shape(shape: Any, low: Any, high: Any) -> tuple[int, ...]:
                 f"the shape {shape}; got the shape {bound.shape}."
             )
     return shape
+
+
+# Compiled, since eager conditionals are compiled anew in every call.
+@ft.partial(jax.jit, inline=True)
+def _unbounded_samples(
+    uniform: Float[Array, "..."], needed: Bool[Array, "..."]
+) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+    """Exponential and normal numbers from uniform ones, where they are needed."""
+
+    def transform(uniform):
+        unit = jnp.finfo(uniform.dtype)
+        inside = jnp.clip(uniform, unit.tiny, 1 - unit.epsneg)
+        return -jnp.log1p(-uniform), jax.scipy.stats.norm.ppf(inside, 0, 1)
+
+    return computed_if_needed(needed, transform, uniform)
 
 
 def _unsigned(dtype: np.dtype) -> np.dtype:

@@ -1,4 +1,5 @@
 import jax
+import jax.extend
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
@@ -43,6 +44,35 @@ def test_samples_are_inside(name, either_precision):
     assert jax.tree.structure(checked) == jax.tree.structure(first)
     for x, y in zip(jax.tree.leaves(checked), jax.tree.leaves(first), strict=True):
         assert x.dtype == y.dtype and (x == y).all()
+
+
+def test_bounded_samples_need_no_logarithm():
+    sample = jax.vmap(Box(-1.0, 1.0, (2,)).sample)
+
+    def names(jaxpr, conditional):
+        for equation in jaxpr.eqns:
+            yield equation.primitive.name
+            if conditional or equation.primitive.name != "cond":
+                for inner in jax.extend.core.jaxprs_in_params(equation.params):
+                    yield from names(inner, conditional)
+
+    jaxpr = jax.make_jaxpr(sample)(jr.split(jr.key(0), 200)).jaxpr
+    assert "log1p" in set(names(jaxpr, conditional=True))
+    assert not {"log", "log1p"} & set(names(jaxpr, conditional=False))
+
+
+def test_lanes_with_other_bounds_are_sampled_as_alone():
+    infinity = jnp.inf
+    low = jnp.array([-1.0, -infinity, 2.0, -infinity])
+    high = jnp.array([1.0, infinity, infinity, 3.0])
+    keys = jr.split(jr.key(0), 4)
+
+    def sample(low, high, key):
+        return Box(low, high).sample(key)
+
+    batch = jax.jit(jax.vmap(sample))(low, high, keys)
+    for i in range(4):
+        assert batch[i] == sample(low[i], high[i], keys[i])
 
 
 def test_discrete_is_uniform():

@@ -141,7 +141,7 @@ class Freeway(AbstractMinAtarGame[FreewayState]):
         # Rule 2: the top row. Random words are rarely needed.
         wins = y == TOP
         y = jnp.where(wins, BOTTOM, y)
-        new_pace = _traffic(computed_if_needed(wins, _draw_words(key))).pace
+        new_pace = _traffic(computed_if_needed(wins, _draw_words, key)).pace
         pace = jnp.where(wins, new_pace, state.cars.pace)
         timer = jnp.where(wins, jnp.abs(new_pace), state.cars.timer)
 
