@@ -24,6 +24,7 @@ from ._environment import (
     State,
     TimeStep,
 )
+from ._fusion import key_computed_once
 from ._parametric import batch_axes, is_batched, map_leaves
 from ._varying import vary, varying_axes
 from .spaces import AbstractSpace, batch, hull
@@ -133,7 +134,7 @@ class VectorEnvironment(AbstractLoop[State, Action, Observation]):
 
         Actions, with a leading axis of size `num_envs`.
         """
-        key = check_key(key, "sample_actions")
+        key = key_computed_once(check_key(key, "sample_actions"))
         return self._map_lanes(
             lambda env, lane: env.action_space.sample(jr.fold_in(key, lane)),
             all_lanes(self),
@@ -162,6 +163,7 @@ class VectorEnvironment(AbstractLoop[State, Action, Observation]):
         )(self.env, *args)
 
     def _start(self, key: Key[Array, ""]) -> State:
+        key = key_computed_once(key)
         return self._map_lanes(
             lambda env, lane: env._start(jr.fold_in(key, lane)), all_lanes(self)
         )
@@ -171,6 +173,7 @@ class VectorEnvironment(AbstractLoop[State, Action, Observation]):
     ) -> TimeStep[State, Observation]:
         _check_lanes(self, "states", state)
         _check_lanes(self, "actions", action)
+        key = key_computed_once(key)
         return self._map_lanes(
             lambda env, lane, *args: env._advance(jr.fold_in(key, lane), *args),
             all_lanes(self),
@@ -181,6 +184,7 @@ class VectorEnvironment(AbstractLoop[State, Action, Observation]):
     def _restart(
         self, key: Key[Array, ""], ended: Bool[Array, " num_envs"], state: State
     ) -> State:
+        key = key_computed_once(key)
         if self.num_envs > _MIN_CHUNK and _draws_initial_state(self, key, state):
             axes = varying_axes((self, key, ended, state))
             ended, state = vary((ended, state), axes)
@@ -341,17 +345,17 @@ def _reset_in_chunks(
             jax.tree.map(take, states),
         )
 
-        def write(i, states):
-            return jax.tree.map(
-                lambda old, new: jax.lax.dynamic_update_index_in_dim(
-                    old, new[i], lanes[i], axis=0
-                ),
-                states,
-                chunk,
-            )
-
         end = jnp.minimum(jnp.int32(size), count - start)
-        states = jax.lax.fori_loop(jnp.int32(0), end, write, states)
+
+        # One array at a time: XLA would copy arrays whole if it fused their writes.
+        def write(old: Array, new: Array) -> Array:
+            def write_lane(i, old):
+                lane = lanes[i]
+                return jax.lax.dynamic_update_index_in_dim(old, new[i], lane, axis=0)
+
+            return jax.lax.fori_loop(jnp.int32(0), end, write_lane, old)
+
+        states = jax.tree.map(write, states, chunk)
         return start + jnp.int32(size), states
 
     start = vary(jnp.int32(0), varying_axes(count))

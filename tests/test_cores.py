@@ -62,6 +62,87 @@ print("xla_cpu_small_call" in compiled.as_text())
     assert (code, output) == (0, "True"), errors
 
 
+# The fused computations of a compiled program, each of them as text.
+_FUSED = """
+import re
+
+def fused_computations(compiled):
+    return re.findall("^%fused_computation.*?^}", compiled.as_text(), re.M | re.S)
+
+def has_several_outputs(fused):
+    return "ROOT %tuple" in fused
+"""
+
+# A rollout of random actions, by keys in an array that a scan goes through.
+_ROLLOUT = (
+    _FUSED
+    + """
+eqenvs.use_cores(1, multi_output_fusion=True)
+env = eqenvs.make(ID)
+envs = eqenvs.VectorEnvironment(env, 2_000)
+
+def play(key):
+    def body(states, keys):
+        step = envs.step(keys[0], states, envs.sample_actions(keys[1]))
+        return step.state, step.reward
+
+    start = envs.reset(key)[1]
+    return jax.lax.scan(body, start, jax.random.split(key, (50, 2)))
+
+fused = fused_computations(jax.jit(play).lower(eqenvs.random.key(0)).compile())
+"""
+)
+
+
+@pytest.mark.parametrize(
+    "arguments, expected",
+    [
+        ("1", "[False, False]"),
+        ("1, multi_output_fusion=False", "[False, False]"),
+        ("1, multi_output_fusion=True", "[True]"),
+    ],
+)
+def test_outputs_of_the_same_inputs_share_a_loop(arguments, expected):
+    code, output, errors = _run(
+        _FUSED
+        + f"""
+import jax.numpy as jnp
+eqenvs.use_cores({arguments})
+two_outputs = lambda x: (x * x + 1, x * x - 2)
+fused = fused_computations(jax.jit(two_outputs).lower(jnp.ones(2_000)).compile())
+print([has_several_outputs(text) for text in fused])
+"""
+    )
+    assert (code, output) == (0, expected), errors
+
+
+# Such a fusion would copy the arrays whole for every element that is written.
+def test_resets_are_written_in_place():
+    code, output, errors = _run(
+        "ID = 'CartPole-v1'"
+        + _ROLLOUT
+        + """
+writes = [text for text in fused if "dynamic-update-slice(" in text]
+assert len(writes) >= 5
+print(any(map(has_several_outputs, writes)))
+"""
+    )
+    assert (code, output) == (0, "False"), errors
+
+
+# Such a fusion is not vectorized.
+def test_keys_are_not_looked_up_for_every_lane():
+    code, output, errors = _run(
+        "ID = 'DiscountingChain-bsuite'"
+        + _ROLLOUT
+        + """
+lookups = [text for text in fused if "dynamic-slice(" in text and "u32[50" in text]
+print(any("[2000]" in text for text in lookups))
+"""
+    )
+    assert (code, output) == (0, "False"), errors
+
+
 def test_one_core():
     code, output, errors = _run("print(eqenvs.use_cores(1).size, jax.device_count())")
     assert (code, output) == (0, "1 1"), errors

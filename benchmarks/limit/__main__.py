@@ -3,6 +3,7 @@
     python -m benchmarks.limit                 # all six
     python -m benchmarks.limit CartPole-v1     # some of them
     python -m benchmarks.limit --use-cores     # after `eqenvs.use_cores(1)`
+    python -m benchmarks.limit --multi-output-fusion  # and with that argument
 
 Builds `loops.c` with gcc, which knows nothing of this library, and plays the same
 rollouts with it and with `VectorEnvironment`, turn by turn, on one core: 2,000 lanes,
@@ -115,13 +116,18 @@ def main() -> None:
     parser.add_argument(
         "--use-cores", action="store_true", help="call eqenvs.use_cores(1) before"
     )
+    parser.add_argument(
+        "--multi-output-fusion",
+        action="store_true",
+        help="call eqenvs.use_cores(1, multi_output_fusion=True) before",
+    )
     arguments = parser.parse_args()
     # Before JAX starts its threads.
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    if arguments.use_cores:
+    if arguments.use_cores or arguments.multi_output_fusion:
         import eqenvs
 
-        eqenvs.use_cores(1)
+        eqenvs.use_cores(1, multi_output_fusion=arguments.multi_output_fusion)
     print(f"{'million steps/s on one core':28}{'C':>8}{'eqenvs':>8}{'share':>8}")
     with tempfile.TemporaryDirectory() as folder:
         library = build(folder)
