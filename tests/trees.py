@@ -1,4 +1,4 @@
-"""Comparing pytrees of arrays."""
+"""Comparing pytrees of arrays, and looking through traced programs."""
 
 import jax
 import jax.numpy as jnp
@@ -24,3 +24,11 @@ def assert_close(x, y):
     assert jtu.tree_structure(x) == jtu.tree_structure(y)
     for a, b in zip(jax.tree.leaves(x), jax.tree.leaves(y), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def parts_of(equation):
+    """The programs that an equation of a traced program consists of."""
+    for part in jax.tree.leaves([*equation.params.values()]):
+        inner = getattr(part, "jaxpr", part)
+        if hasattr(inner, "eqns"):
+            yield inner

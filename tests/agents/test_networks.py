@@ -21,6 +21,8 @@ from eqenvs.agents import A2C, ActorCritic, APG, EvolutionStrategy, PPO, PQN
 from eqenvs.agents._layers import convolve
 from eqenvs.agents.networks import Network
 
+from ..trees import parts_of
+
 
 def agent_of(env, **options):
     return ActorCritic(
@@ -47,10 +49,8 @@ def decomposed_shapes(jaxpr):
     for equation in jaxpr.eqns:
         if equation.primitive.name in ("qr", "geqrf"):
             yield equation.invars[0].aval.shape
-        for part in jax.tree.leaves([*equation.params.values()]):
-            inner = getattr(part, "jaxpr", part)
-            if hasattr(inner, "eqns"):
-                yield from decomposed_shapes(inner)
+        for part in parts_of(equation):
+            yield from decomposed_shapes(part)
 
 
 @pytest.mark.parametrize("memory", ["none", "gru"])
