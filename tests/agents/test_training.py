@@ -244,7 +244,7 @@ def test_a_learner_of_something_else_is_refused(unchecked):
             PPO(**{**SMALL, "num_envs": 4}),
             ENV,
             learner,
-            r"states.x` must be float32\[4",
+            rf"states.x` must be {learner.states.x.dtype}\[4",
         ),
         (ppo, Pendulum(), learner, "must come from training PPO in Pendulum"),
         (Walk(), ENV, learner, "Walk in CartPole with the same settings; got a PPO"),
