@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from .._environment import AbstractEnvironment
 from ..spaces import AbstractSpace, Box, Dict, Discrete, MultiDiscrete, Tuple
 
 
@@ -51,6 +52,11 @@ def from_numbers(space: Any, numbers: Float[Array, " size"]) -> Array:
     fraction = (numbers + 1) / 2
     scaled = space.low * (1 - fraction) + space.high * fraction
     return jnp.where(is_unit, numbers, scaled)
+
+
+def name_of_action(env: AbstractEnvironment) -> str:
+    """What to call an action in an error message."""
+    return f"the action of {type(env).__name__}"
 
 
 def to_arrays(space: AbstractSpace, name: str) -> Callable[[Any], Any]:

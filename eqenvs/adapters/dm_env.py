@@ -12,7 +12,7 @@ from dm_env import specs
 
 from .._environment import AbstractEnvironment
 from ..spaces import AbstractSpace, Box, Dict, Discrete, MultiDiscrete, Tuple
-from ._actions import to_arrays
+from ._actions import name_of_action, to_arrays
 from ._program import program_of_one, words_of
 
 
@@ -51,9 +51,7 @@ class DmEnvironment(dm_env.Environment):
         self.env = env
         self._action_spec = _to_spec(env.action_space, "action")
         self._observation_spec = _to_spec(env.observation_space, "observation")
-        self._to_arrays = to_arrays(
-            env.action_space, f"the action of {type(env).__name__}"
-        )
+        self._to_arrays = to_arrays(env.action_space, name_of_action(env))
         self._program = program_of_one(env)
         # Those of the first reset; after that, the key goes on.
         self._words: Any = words_of(seed)

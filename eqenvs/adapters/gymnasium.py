@@ -31,7 +31,7 @@ from .._vector import VectorEnvironment
 from ..fields import time_limit
 from ..random._pcg3d import IMPLEMENTATION
 from ..spaces import AbstractSpace, Box, Dict, Discrete, MultiDiscrete, Tuple
-from ._actions import to_arrays
+from ._actions import name_of_action, to_arrays
 from ._foreign import limit_of, Original, original
 from ._gymnasium_host import Host, ROOT
 from ._program import Program, program_of_one, words_of
@@ -144,7 +144,7 @@ class GymnasiumEnvironment(gymnasium.Env):
         self.action_space = to_gymnasium_space(env.action_space)
         self.observation_space = to_gymnasium_space(env.observation_space)
         self._to_numpy = _to_numpy(env.observation_space)
-        self._to_arrays = to_arrays(env.action_space, _name_of_action(env))
+        self._to_arrays = to_arrays(env.action_space, name_of_action(env))
         self._render = jax.jit(lambda state: env.render(state, render_size))
         self._program = program_of_one(env)
         self._is_started = False
@@ -268,7 +268,7 @@ class GymnasiumVectorEnvironment(gymnasium.vector.VectorEnv):
             self.single_observation_space, num_envs
         )
         self._to_numpy = _lanes_to_numpy(envs.single_observation_space)
-        self._to_arrays = to_arrays(envs.single_action_space, _name_of_action(env))
+        self._to_arrays = to_arrays(envs.single_action_space, name_of_action(env))
         _, states = jax.eval_shape(envs.reset, jr.key(0))
         self._program = Program(
             envs,
@@ -382,10 +382,6 @@ def _lanes_to_numpy(space: AbstractSpace) -> Callable[[Any], Any]:
     if isinstance(space, Tuple | Dict):
         return _parts_to_numpy(space, _lanes_to_numpy)
     return _to_numpy(space)
-
-
-def _name_of_action(env: AbstractEnvironment) -> str:
-    return f"the action of {type(env).__name__}"
 
 
 # The compiled functions.
