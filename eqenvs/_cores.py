@@ -59,7 +59,9 @@ def use_cores(
         num_cores = count_cores()
     check_count("num_cores", num_cores)
     check_flag("multi_output_fusion", multi_output_fusion)
-    options = [_SMALL_LOOPS, *([_MULTI_OUTPUT_FUSION] if multi_output_fusion else [])]
+    options = [_SMALL_LOOPS]
+    if multi_output_fusion:
+        options.append(_MULTI_OUTPUT_FUSION)
     flags = os.environ.get("XLA_FLAGS", "")
     are_set = all(option in flags for option in options)
     try:

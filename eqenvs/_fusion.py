@@ -28,7 +28,7 @@ def computed_once(true: Bool[Array, "..."], tree: Tree) -> Tree:
     - `true`: a condition that always holds but that the compiler cannot prove.
     - `tree`: the arrays to compute once.
     """
-    return _if_any(true, lambda tree: tree, tree)
+    return computed_if_needed(true, lambda tree: tree, tree)
 
 
 def key_computed_once(key: Key[Array, ""]) -> Key[Array, ""]:
@@ -53,7 +53,7 @@ def computed_apart(
     - `true`: a condition that always holds but that the compiler cannot prove.
     - `function`: the function to call; all arrays it uses must be in `args`.
     """
-    return _if_any(true, function, *args)
+    return computed_if_needed(true, function, *args)
 
 
 def booleans_computed_apart(
@@ -86,14 +86,7 @@ def computed_if_needed(
     - `needed`: whether this lane uses the returned value.
     - `function`: the function to call; all arrays it uses must be in `args`.
     """
-    return _if_any(needed, function, *args)
-
-
-def _if_any(
-    pred: Bool[Array, "..."], function: Callable[..., Tree], *args: Any
-) -> Tree:
-    """`function(*args)`, or zeros on a CPU if `pred` holds in no lane of a batch."""
-    axes = varying_axes((pred, args))
+    axes = varying_axes((needed, args))
 
     def compute(*args: Any) -> Any:
         return vary(function(*args), axes)
@@ -118,7 +111,7 @@ def _if_any(
         # Not a `vmap` of the above, whose condition would be one for every lane.
         in_axes = jax.tree.map(lambda is_batched: 0 if is_batched else None, in_batched)
         mapped = jax.vmap(function, tuple(in_axes[1:]), axis_size=axis_size)
-        result = _if_any(pred, mapped, *args)
+        result = computed_if_needed(pred, mapped, *args)
         return result, jax.tree.map(lambda _: True, result)
 
-    return if_any(pred, *args)
+    return if_any(needed, *args)

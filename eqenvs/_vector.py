@@ -163,7 +163,6 @@ class VectorEnvironment(AbstractLoop[State, Action, Observation]):
         )(self.env, *args)
 
     def _start(self, key: Key[Array, ""]) -> State:
-        key = key_computed_once(key)
         return self._map_lanes(
             lambda env, lane: env._start(jr.fold_in(key, lane)), all_lanes(self)
         )
@@ -184,7 +183,6 @@ class VectorEnvironment(AbstractLoop[State, Action, Observation]):
     def _restart(
         self, key: Key[Array, ""], ended: Bool[Array, " num_envs"], state: State
     ) -> State:
-        key = key_computed_once(key)
         if self.num_envs > _MIN_CHUNK and _draws_initial_state(self, key, state):
             axes = varying_axes((self, key, ended, state))
             ended, state = vary((ended, state), axes)
