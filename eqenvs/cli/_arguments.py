@@ -1,9 +1,10 @@
 """Arguments shared by several commands."""
 
 import dataclasses
+import json
 import pathlib
 from collections.abc import Sequence
-from typing import Annotated, dataclass_transform, Literal, TypeVar
+from typing import Annotated, Any, dataclass_transform, Literal, TypeVar
 
 import docstring_parser
 import tyro
@@ -24,6 +25,10 @@ Ids = Annotated[
 ]
 Assignments = Annotated[
     tuple[str, ...], tyro.conf.arg(metavar="NAME=VALUE ...", help_behavior_hint="")
+]
+Wrappers = Annotated[
+    tuple[str, ...],
+    tyro.conf.arg(metavar="WRAPPER [NAME=VALUE ...] ...", help_behavior_hint=""),
 ]
 Algorithm = Annotated[
     str,
@@ -113,3 +118,26 @@ def gather_assignments(arguments: Sequence[str]) -> list[str]:
         if assignments:
             rest += [option, *assignments]
     return rest
+
+
+# Python's spelling; JSON has its own.
+_WORDS = {"True": True, "False": False, "None": None}
+
+
+def parse(assignments: Sequence[str]) -> dict[str, Any]:
+    """Reads `name=value`. A value that is neither JSON nor `True`, `False` or `None` is
+    a string."""
+    parsed: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not name or not equals:
+            raise ValueError(
+                f"a parameter must be given as name=value; got {assignment!r}."
+            )
+        if name in parsed:
+            raise ValueError(f"the parameter {name} is given twice.")
+        try:
+            parsed[name] = json.loads(value)
+        except ValueError:
+            parsed[name] = _WORDS.get(value, value)
+    return parsed

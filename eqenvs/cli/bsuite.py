@@ -9,8 +9,7 @@ import tyro
 
 from .._cores import count_cores
 from ._algorithms import ALGORITHMS, find
-from ._arguments import Assignments, command, OptionalFolder
-from .train import parse
+from ._arguments import Assignments, command, OptionalFolder, parse
 
 
 _ALGORITHMS = {**ALGORITHMS, "random": "eqenvs.agents:RandomAgent"}

@@ -6,9 +6,8 @@ from typing import Any
 from .._checks import as_key
 from .._parametric import described_fields, unknown_parameter
 from .._registry import EnvironmentSpec, registered, spec
-from ._arguments import Assignments, command, OptionalFolder, OptionalId
+from ._arguments import Assignments, command, OptionalFolder, OptionalId, parse
 from ._environments import find
-from .train import parse
 
 
 @command

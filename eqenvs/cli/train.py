@@ -6,14 +6,13 @@ import json
 import pathlib
 import sys
 import time
-from collections.abc import Sequence
 from typing import Any, TYPE_CHECKING
 
 import equinox as eqx
 import numpy as np
 
 from .._checks import as_key, check_count
-from .._files import new_folder
+from .._files import new_folder, write_safely
 from . import _environments
 from ._algorithms import find, look_in_current_folder
 from ._arguments import (
@@ -25,8 +24,11 @@ from ._arguments import (
     OptionalId,
     OptionalInt,
     OptionalLog,
+    parse,
+    Wrappers,
 )
 from ._report import report
+from ._wrappers import wrap
 
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ class Train:
     """The environment, such as CartPole-v1, or your own, written
     mymodule:MyEnvironment."""
     resume: OptionalFolder = None
-    """Continue the run in this folder, which ended early."""
+    """Continue the run in this folder, or the runs of --seeds, which ended early."""
     algorithm: Algorithm = "ppo"
     agent: Assignments = ()
     """Hyperparameters of the algorithm, such as learning_rate=1e-3 num_envs=128. The
@@ -55,6 +57,10 @@ class Train:
     parameters: Assignments = ()
     """Parameters of the environment, such as gravity=3.7 pole_mass=0.2. Where others
     than its own make training succeed, those are the defaults."""
+    wrappers: Wrappers = ()
+    """Wrappers around the environment, the innermost first, each followed by its
+    parameters: StickyAction FrameStack num_frames=4. Your own are written
+    mymodule:MyWrapper."""
     num_steps: OptionalInt = None
     """Total number of steps in all environments. The default is a number known to be
     enough for this environment, if there is one, or else 1,000,000."""
@@ -82,29 +88,67 @@ class Train:
     """Parent folder. The run gets a new folder inside it."""
 
     def run(self) -> None:
-        from ..agents.plot import plot_learning_curve
-
         # Errors should come before training, not after it.
         check_count("num_episodes", self.num_episodes)
         check_count("seeds", self.seeds)
-        if self.seeds == 1:
-            self._run_once()
-            return
         if self.resume is not None:
-            raise ValueError(f"--resume continues one run; got --seeds {self.seeds}.")
+            self._check_resume()
+            if (self.resume / _SEEDS).is_file():
+                self._go_on_with_seeds(self.resume)
+                return
+        elif self.seeds > 1:
+            self._begin_seeds()
+            return
+        self._run_once()
+
+    def _begin_seeds(self) -> None:
         last = self.seed + self.seeds - 1
         as_key(last, "train")
         if self.id is None:
             self._begin()  # Says so, and ends.
         folder = new_folder(self.output, f"{self.id}-seeds{self.seed}-{last}")
-        runs = []
+        arguments = dataclasses.asdict(self)
+        for name in ("resume", "output"):
+            del arguments[name]
+        text = json.dumps(arguments, indent=2) + "\n"
+        write_safely(folder / _SEEDS, text.encode())
         try:
-            for seed in range(self.seed, last + 1):
-                one = dataclasses.replace(self, seed=seed, seeds=1, output=folder)
-                runs.append(one._run_once())
+            self._run_seeds(folder)
         except BaseException:
+            if [*folder.iterdir()] == [folder / _SEEDS]:
+                (folder / _SEEDS).unlink()
             _remove_if_empty(folder)
             raise
+
+    def _go_on_with_seeds(self, folder: pathlib.Path) -> None:
+        """Continues the runs that have begun, and makes those that have not."""
+        path = folder / _SEEDS
+        try:
+            arguments: dict[str, Any] = {
+                name: tuple(value) if isinstance(value, list) else value
+                for name, value in json.loads(path.read_bytes()).items()
+            }
+            begun = Train(**arguments)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ValueError(f"{path} is damaged: {error}.") from None
+        names = ("num_steps", "num_episodes", "checkpoint_seconds", "log", "watch")
+        given = {name: getattr(self, name) for name in names}
+        given = {k: x for k, x in given.items() if x != getattr(Train, k)}
+        dataclasses.replace(begun, **given)._run_seeds(folder)
+
+    def _run_seeds(self, folder: pathlib.Path) -> None:
+        from ..agents.plot import plot_learning_curve
+
+        begun = {
+            json.loads(path.read_bytes())["seed"]: path.parent
+            for path in folder.glob("*/run.json")
+        }
+        runs = []
+        for seed in range(self.seed, self.seed + self.seeds):
+            one = dataclasses.replace(
+                self, seed=seed, seeds=1, output=folder, resume=begun.get(seed)
+            )
+            runs.append(one._run_once(folder))
         plot_learning_curve(
             folder / "learning_curve.png", {str(self.id): [run.metrics for run in runs]}
         )
@@ -115,7 +159,8 @@ class Train:
             f"{min(means):.4g} to {max(means):.4g}."
         )
 
-    def _run_once(self) -> "Run":
+    def _run_once(self, group: pathlib.Path | None = None) -> "Run":
+        """Trains with one seed; `group` is the folder of several runs."""
         from ..agents import load, TrainingDiverged, TrainingInterrupted
         from ..agents.checkpoint import annotate
         from ..agents.plot import plot_learning_curve
@@ -125,9 +170,10 @@ class Train:
             folder = self._begin() if self.resume is None else self._go_on(self.resume)
         except TrainingInterrupted as error:
             print(f"eqenvs: {error}", file=sys.stderr)
-            if error.folder is not None:
+            folder = error.folder if group is None else group
+            if folder is not None:
                 print(
-                    f"To continue: eqenvs train --resume {error.folder}",
+                    f"To continue: eqenvs train --resume {folder}",
                     file=sys.stderr,
                 )
             sys.exit(130)
@@ -163,7 +209,7 @@ class Train:
         settings: dict[str, Any] = {"num_steps": 1_000_000}
         settings |= facts.training.get(self.algorithm, {})
         parameters = settings.pop("parameters", {}) | parse(self.parameters)
-        env = facts.make(**parameters)
+        env = wrap(facts.make(**parameters), self.wrappers)
         settings |= parse(self.agent)
         for name in ("num_steps", *_SHORT):
             if getattr(self, name) is not None:
@@ -195,17 +241,21 @@ class Train:
             raise
         return folder
 
-    def _go_on(self, folder: pathlib.Path) -> pathlib.Path:
-        from ..agents import resume
-
-        look_in_current_folder()
-        given = ("id", "algorithm", "agent", "parameters", *_SHORT)
-        for name in given:
+    def _check_resume(self) -> None:
+        if self.seeds > 1:
+            raise ValueError(f"--resume keeps the seeds; got --seeds {self.seeds}.")
+        kept = ("id", "algorithm", "agent", "parameters", "wrappers", "seed", *_SHORT)
+        for name in kept:
             if getattr(self, name) != getattr(Train, name):
                 raise ValueError(
                     f"--resume keeps the run's {name}, so it cannot be given; got "
                     f"{getattr(self, name)!r}."
                 )
+
+    def _go_on(self, folder: pathlib.Path) -> pathlib.Path:
+        from ..agents import resume
+
+        look_in_current_folder()
         resume(
             folder,
             num_steps=self.num_steps,
@@ -217,6 +267,10 @@ class Train:
         return folder
 
 
+# What `--seeds` was given, in the folder of its runs.
+_SEEDS = "seeds.json"
+
+
 def _remove_if_empty(folder: pathlib.Path) -> None:
     with contextlib.suppress(OSError):  # It stays if anything is in it.
         folder.rmdir()
@@ -224,25 +278,3 @@ def _remove_if_empty(folder: pathlib.Path) -> None:
 
 # Hyperparameters with an option of their own.
 _SHORT = ("learning_rate", "discount", "num_envs")
-
-# Python's spelling; JSON has its own.
-_WORDS = {"True": True, "False": False, "None": None}
-
-
-def parse(assignments: Sequence[str]) -> dict[str, Any]:
-    """Reads `name=value`. A value that is neither JSON nor `True`, `False` or `None` is
-    a string."""
-    parsed: dict[str, Any] = {}
-    for assignment in assignments:
-        name, equals, value = assignment.partition("=")
-        if not name or not equals:
-            raise ValueError(
-                f"a parameter must be given as name=value; got {assignment!r}."
-            )
-        if name in parsed:
-            raise ValueError(f"the parameter {name} is given twice.")
-        try:
-            parsed[name] = json.loads(value)
-        except ValueError:
-            parsed[name] = _WORDS.get(value, value)
-    return parsed

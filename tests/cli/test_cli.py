@@ -7,9 +7,11 @@ import subprocess
 import sys
 import tomllib
 
+import numpy as np
 import pytest
 
 import eqenvs
+from eqenvs import agents
 from eqenvs.cli import main
 from eqenvs.cli._arguments import gather_assignments
 
@@ -326,6 +328,26 @@ def test_an_environment_of_the_user(tmp_path):
         ),
         (("train", "CartPole-v1", "--env.gravty=3"), "gravity"),
         (
+            ("train", "CartPole-v1", "--wrappers", "FrameStak", "num_frames=2"),
+            "there is no wrapper 'FrameStak'. Did you mean 'FrameStack'?",
+        ),
+        (
+            ("train", "CartPole-v1", "--wrappers", "FrameStack", "frames=2"),
+            "FrameStack has no parameter 'frames'. Did you mean 'num_frames'",
+        ),
+        (
+            ("train", "CartPole-v1", "--wrappers", "num_frames=2"),
+            "must begin with the name of a wrapper; got 'num_frames=2'",
+        ),
+        (
+            ("train", "CartPole-v1", "--wrappers", "nowhere:Mine"),
+            "'nowhere:Mine' cannot be imported: No module named 'nowhere'",
+        ),
+        (
+            ("train", "CartPole-v1", "--wrappers", "eqenvs:CartPole"),
+            "must be a subclass of eqenvs.wrappers.AbstractWrapper",
+        ),
+        (
             ("train", "Pendulum-v1", "--algorithm", "pqn"),
             "FlattenAction and Discretize",
         ),
@@ -438,6 +460,82 @@ def test_parameters_of_the_environment(tmp_path):
         "evaluate", "runs/CartPole-v1-seed0", "--num-episodes", 2, cwd=tmp_path
     )
     assert again.strip() in output
+
+
+def test_wrappers(tmp_path):
+    arguments = ("--num-steps", 4096, "--num-episodes", 2, "--env.gravity", 3.7)
+    wrappers = ("MaskObservation", "keep=[0, 2]", "FrameStack", "num_frames=3")
+    status, output, errors = call(
+        *("train", "CartPole-v1", "--wrappers", *wrappers, "TimeLimit", "max_steps=4"),
+        *arguments,
+        cwd=tmp_path,
+    )
+    assert status == 0, errors
+    assert "in TimeLimit(" in output and "mean length 4.\n" in output
+    env = agents.load(tmp_path / "runs/CartPole-v1-seed0").env
+    assert env.observation_space.shape == (3, 2)
+    assert env.env.env.env.gravity == np.float32(3.7)
+    status, again, _ = call(
+        "evaluate", "runs/CartPole-v1-seed0", "--num-episodes", 2, cwd=tmp_path
+    )
+    assert again.strip() in output
+
+
+SEEDS = """
+import sys
+from eqenvs import agents
+from eqenvs.cli import main
+
+train = agents.PPO.train
+def interrupt(row):
+    raise KeyboardInterrupt
+def train_or_interrupt(self, env, key, *args, **options):
+    options |= {{"log": interrupt}} if key == {interrupted} else {{}}
+    return train(self, env, key, *args, **options)
+agents.PPO.train = train_or_interrupt
+sys.argv = ["eqenvs", "train", "CartPole-v1", "--seed", "5", "--seeds", "3",
+            "--num-steps", "8192", "--num-episodes", "3", "--env.gravity", "3.7"]
+main()
+"""
+
+
+def test_several_seeds_go_on_after_an_interruption(tmp_path):
+    status, output, errors = run(code=SEEDS.format(interrupted=None), cwd=tmp_path)
+    assert status == 0, errors
+    assert "3 seeds: mean return " in output
+    whole = tmp_path / "runs" / "CartPole-v1-seeds5-7"
+    seeds = [f"CartPole-v1-seed{seed}" for seed in (5, 6, 7)]
+    assert {path.name for path in whole.iterdir()} == {
+        *("learning_curve.png", "seeds.json"),
+        *seeds,
+    }
+
+    status, _, errors = run(code=SEEDS.format(interrupted=6), cwd=tmp_path)
+    folder = pathlib.Path("runs", "CartPole-v1-seeds5-7-2")
+    assert status == 130
+    assert errors.endswith(f"To continue: eqenvs train --resume {folder}\n")
+    assert not (tmp_path / folder / seeds[2]).exists()
+    status, again, errors = call("train", "--resume", folder, cwd=tmp_path)
+    assert status == 0, errors
+    assert again.splitlines()[-1] == output.splitlines()[-1]
+    for seed in seeds:
+        for name in ("learner.eqx", "metrics.csv"):
+            found, expected = (tmp_path / folder / seed / name, whole / seed / name)
+            assert found.read_bytes() == expected.read_bytes()
+    assert (tmp_path / folder / "learning_curve.png").is_file()
+
+    status, _, errors = call("train", "--resume", folder, "--seeds", 2, cwd=tmp_path)
+    assert status == 1 and "--resume keeps the seeds" in errors
+    status, _, errors = call("train", "--resume", folder, "--seed", 2, cwd=tmp_path)
+    assert status == 1 and "keeps the run's seed" in errors
+
+
+def test_a_mistake_with_several_seeds_leaves_no_folder(tmp_path):
+    status, _, errors = call(
+        "train", "CartPole-v1", "--seeds", 2, "--env.gravty=3", cwd=tmp_path
+    )
+    assert status == 1 and "gravity" in errors
+    assert [*(tmp_path / "runs").iterdir()] == []
 
 
 def test_the_largest_seed(tmp_path):

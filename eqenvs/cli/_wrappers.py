@@ -1,0 +1,72 @@
+"""Wrappers on the command line: by name, or of the user's own."""
+
+import difflib
+import importlib
+from collections.abc import Sequence
+
+from .. import wrappers
+from .._environment import AbstractEnvironment
+from ._algorithms import look_in_current_folder
+from ._arguments import parse
+
+
+def wrap(env: AbstractEnvironment, words: Sequence[str]) -> AbstractEnvironment:
+    """Puts wrappers around an environment, the first of them innermost.
+
+    **Arguments:**
+
+    - `env`: the environment.
+    - `words`: names of wrappers, each followed by its parameters as `name=value`. A
+        class of the user's own is written `"module:Class"`.
+
+    **Raises:**
+
+    `TypeError` or `ValueError` if there is no such wrapper or parameter, or its value
+    is not allowed.
+    """
+    chosen: list[tuple[str, list[str]]] = []
+    for word in words:
+        if "=" not in word:
+            chosen.append((word, []))
+        elif chosen:
+            chosen[-1][1].append(word)
+        else:
+            raise ValueError(
+                f"--wrappers must begin with the name of a wrapper; got {word!r}."
+            )
+    for name, assignments in chosen:
+        env = _find(name)(env, **parse(assignments))
+    return env
+
+
+def _find(name: str) -> type[wrappers.AbstractWrapper]:
+    if name.count(":") == 1:
+        look_in_current_folder()
+        module, class_name = name.split(":")
+        try:
+            found = getattr(importlib.import_module(module), class_name)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise ValueError(f"{name!r} cannot be imported: {error}.") from error
+        if _is_wrapper(found):
+            return found
+        raise TypeError(
+            f"{name!r} must be a subclass of eqenvs.wrappers.AbstractWrapper; got "
+            f"{found!r}."
+        )
+    known = {key: x for key, x in vars(wrappers).items() if _is_wrapper(x)}
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise ValueError(
+            f"there is no wrapper {name!r}.{hint} One of your own is written "
+            "'module:Class'."
+        )
+    return known[name]
+
+
+def _is_wrapper(x: object) -> bool:
+    return (
+        isinstance(x, type)
+        and issubclass(x, wrappers.AbstractWrapper)
+        and not x.__name__.startswith("Abstract")
+    )
