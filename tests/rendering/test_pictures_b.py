@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import eqenvs
+from eqenvs.rendering import Polygon
 
 from . import pictures
 
@@ -411,6 +412,19 @@ def test_the_brightness_of_a_digit_is_that_of_its_bytes():
     state = pictures.edited(env.initial_state(jr.key(0)), index=0)
     cells = env.draw(state).shapes[0]
     np.testing.assert_allclose(cells.values.max(), 200 / 255, atol=1e-6)
+
+
+@pytest.mark.parametrize("time", [1, 10])
+def test_the_whole_umbrella_is_in_the_picture(time):
+    env = eqenvs.UmbrellaChain()
+    state = pictures.edited(env.initial_state(jr.key(0)), has_umbrella=True, time=time)
+    scene = env.draw(state)
+    [canopy] = [
+        x for x in scene.shapes if isinstance(x, Polygon) and x.color[0, 0] > 0.7
+    ]
+    left, bottom, right, top = scene.view
+    assert canopy.points[..., 0].min() > left and canopy.points[..., 0].max() < right
+    assert canopy.points[..., 1].min() > bottom and canopy.points[..., 1].max() < top
 
 
 if __name__ == "__main__":

@@ -138,7 +138,7 @@ class SimpleBandit(
                 Rectangle((x, heights / 2), (width, jnp.abs(heights)), colors),
                 Segment((0, 0), (10, 0), 0.12, SLATE),
                 Text("Which arm?", (5, 8.4), 0.7, INK, ~is_over),
-                Text("It is pulled.", (5, 8.4), 0.7, INK, is_over),
+                Text("Pulled", (5, 8.4), 0.7, INK, is_over),
             ),
             view=(-0.3, bottom, 10.3, 9.4),
         )

@@ -157,7 +157,7 @@ class UmbrellaChain(
                     else []
                 ),
             ),
-            view=(0, -0.3, 10.2, 9.2),
+            view=(-0.3, -0.3, 10.8, 9.2),
         )
 
 
