@@ -6,7 +6,7 @@
 # along the exact gradient of its return, and to find the parameters of a world from a
 # recording.
 #
-# It takes about half a minute on two cores. `STEPS=2000 python examples/gradients.py`
+# It takes about a minute on two cores. `STEPS=2000 python examples/gradients.py`
 # runs a shorter version.
 
 # %%

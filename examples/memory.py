@@ -5,7 +5,7 @@
 # bit it was. By then the bit is out of sight: an agent that acts on the current
 # observation alone can only guess. Here is one that remembers.
 #
-# It takes about a minute on two cores. `STEPS=2000 python examples/memory.py` runs a
+# It takes a minute or two on two cores. `STEPS=2000 python examples/memory.py` runs a
 # shorter version.
 
 # %%
@@ -44,7 +44,7 @@ for memory in ("gru", "none"):
     trained[memory] = eqx.filter_jit(train)(keys)
     returns = np.asarray(trained[memory].metrics["return"])[:, -1]
     print(f"memory={memory!r}: returns of the last episodes {returns.round(2)}")
-    print(f"  {time.perf_counter() - start:.1f} s for four agents, compiling included")
+    print(f"  {time.perf_counter() - start:.1f} s for four agents, including compilation")
 
 path = pathlib.Path("memory.png").resolve()
 plot_learning_curve(

@@ -69,7 +69,7 @@ def train(probabilities, key):
 start = time.perf_counter()
 agents, metrics = jax.block_until_ready(train(probabilities, eqenvs.random.key(0)))
 seconds = time.perf_counter() - start
-print(f"{len(probabilities)} meta-learners in {seconds:.0f} s, compiling included.")
+print(f"{len(probabilities)} meta-learners in {seconds:.0f} s, including compilation.")
 
 # %% [markdown]
 # ## The generalization matrix

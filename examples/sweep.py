@@ -63,7 +63,7 @@ sweep = eqx.filter_vmap(sweep, in_axes=(0, None, None))
 start = time.perf_counter()
 scores = np.asarray(eqx.filter_jit(sweep)(learning_rates, entropy_coefficients, keys))
 seconds = time.perf_counter() - start
-print(f"{scores.size} agents in {seconds:.1f} s, compiling included.")
+print(f"{scores.size} agents in {seconds:.1f} s, including compilation.")
 
 # %%
 print("Mean return over the seeds (from the worst to the best):")
