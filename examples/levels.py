@@ -11,8 +11,8 @@
 # indexing. The question is whether the choice pays off on levels that the agent has
 # never seen.
 #
-# It takes about two minutes on two cores. `STEPS=20000 python examples/levels.py` runs a
-# shorter version.
+# It takes about two minutes on two cores. `STEPS=20000 python examples/levels.py` runs
+# a shorter version.
 
 # %%
 import os

@@ -44,7 +44,9 @@ for memory in ("gru", "none"):
     trained[memory] = eqx.filter_jit(train)(keys)
     returns = np.asarray(trained[memory].metrics["return"])[:, -1]
     print(f"memory={memory!r}: returns of the last episodes {returns.round(2)}")
-    print(f"  {time.perf_counter() - start:.1f} s for four agents, including compilation")
+    print(
+        f"  {time.perf_counter() - start:.1f} s for four agents, including compilation"
+    )
 
 path = pathlib.Path("memory.png").resolve()
 plot_learning_curve(

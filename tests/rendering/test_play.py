@@ -333,6 +333,15 @@ def test_sliders_come_from_the_fields():
     assert (sticky["low"], sticky["high"]) == (0, 1)
 
 
+def test_a_task_without_a_time_limit_has_no_slider_for_it():
+    [limit] = [
+        slider
+        for slider in sliders_of(eqenvs.make("Blackjack-v1"))
+        if slider["path"] == ["max_steps"]
+    ]
+    assert limit["value"] == "no limit" and "step" not in limit
+
+
 def describe(env):
     shapes = [(x.shape, x.dtype, x.weak_type) for x in jax.tree.leaves(env)]
     return jax.tree.structure(env), shapes

@@ -188,7 +188,13 @@ class DiscountingChain(
                     outline=0.08,
                 ),
                 Text(
-                    "{}", (10.2, y), 0.32, INK, number=self.rewards, digits=2, decimals=1
+                    "{}",
+                    (10.2, y),
+                    0.32,
+                    INK,
+                    number=self.rewards,
+                    digits=2,
+                    decimals=1,
                 ),
                 Segment((now, 0), (now, 10), 0.08, SLATE),
                 Disc((now, y), 0.3, RED, is_chosen),

@@ -8,6 +8,7 @@ from typing import Any
 import equinox as eqx
 import numpy as np
 
+from ..._environment import NO_LIMIT
 from ..._parametric import described_fields
 
 
@@ -39,7 +40,9 @@ def sliders_of(env: Any) -> list[dict[str, Any]]:
                 "unit": parameter.unit,
             }
             number = _number(value)
-            if number is not None and not parameter.static:
+            if name == "max_steps" and number == NO_LIMIT:
+                found.append(about | {"value": "no limit"})
+            elif number is not None and not parameter.static:
                 found.append(about | {"value": number} | _range(parameter, number))
             elif isinstance(value, bool | int | str) and parameter.static:
                 found.append(about | {"value": value})
@@ -71,8 +74,7 @@ def _range(parameter: Any, value: float | int) -> dict[str, Any]:
         low = min(low, high - 1) if low >= high else low
         low = low if above is None else max(low, above)
     if isinstance(value, int):
-        largest = np.iinfo(np.int32).max  # a time limit that means none
-        return {"low": int(low), "high": min(int(high), largest), "step": 1}
+        return {"low": int(low), "high": min(int(high), NO_LIMIT), "step": 1}
     step = 10.0 ** math.floor(math.log10((high - low) / 100))
     step *= next(x for x in (1, 2, 5, 10) if (high - low) / (x * step) <= 300)
     low, high = (float(f"{x:.6g}") for x in (low, high))
