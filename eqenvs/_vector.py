@@ -27,7 +27,7 @@ from ._environment import (
 from ._fusion import key_computed_once
 from ._parametric import batch_axes, is_batched, map_leaves
 from ._varying import vary, varying_axes
-from .spaces import AbstractSpace, batch, hull
+from .spaces import AbstractSpace, batch, hull, is_held
 
 
 class VectorEnvironment(AbstractLoop[State, Action, Observation]):
@@ -401,8 +401,8 @@ def _true_indices(
 
 
 def _check_lanes(envs: VectorEnvironment, name: str, tree: PyTree) -> None:
-    for path, x in jtu.tree_leaves_with_path(tree):
-        shape = np.shape(x)
+    for path, x in jtu.tree_leaves_with_path(tree, is_leaf=is_held):
+        shape = np.shape(x.value if is_held(x) else x)
         if len(shape) == 0 or shape[0] != envs.num_envs:
             raise ValueError(
                 f"`{name}{jtu.keystr(path)}` must have a leading axis of size "

@@ -94,6 +94,11 @@ class _Scalar(NamedTuple):
     value: Array | np.ndarray
 
 
+def is_held(value: Any) -> bool:
+    """Whether `value` is a scalar that `hold_scalars` holds."""
+    return isinstance(value, _Scalar)
+
+
 def hold_scalars(value: PyTree[Any]) -> PyTree[Any]:
     """Turns Python and NumPy scalars into arrays, so that they can be traced.
 
@@ -150,12 +155,33 @@ def check_scalars(env: Any, action: Any) -> None:
     - `env`: what has an `action_space`.
     - `action`: an action, or several with a leading axis.
     """
-    is_number = isinstance(action, int | np.integer) and not isinstance(action, bool)
-    if not is_number and not isinstance(action, np.ndarray):
+    if isinstance(action, jax.Array):
         return
-    if isinstance(action, np.ndarray) and action.dtype.kind not in "iu":
-        return
-    space = env.action_space
+    # Making the space takes time, so it is made only where there are such numbers.
+    if any(map(_is_known_integer, jax.tree.leaves(action))):
+        _check_integers(env.action_space, action, f"the action of {type(env).__name__}")
+
+
+def _is_known_integer(value: Any) -> bool:
+    """Whether `value` is an integer, or several, that no device has to be asked for."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "iu"
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _check_integers(space: AbstractSpace, action: Any, name: str) -> None:
+    match space:
+        case Tuple() if isinstance(action, tuple):
+            for i, (part, x) in enumerate(zip(space.spaces, action, strict=False)):
+                _check_integers(part, x, f"{name}[{i}]")
+        case Dict() if isinstance(action, dict):
+            for key in space.spaces.keys() & action.keys():
+                _check_integers(space.spaces[key], action[key], f"{name}[{key!r}]")
+        case _ if _is_known_integer(action):
+            _check_range(space, action, name)
+
+
+def _check_range(space: AbstractSpace, action: Any, name: str) -> None:
     lowest: Any = 0
     if isinstance(space, Discrete):
         highest: Any = space.n - 1
@@ -166,9 +192,7 @@ def check_scalars(env: Any, action: Any) -> None:
     else:
         return
     if not np.all((action >= lowest) & (action <= highest)):
-        raise ValueError(
-            f"the action of {type(env).__name__} must be in {space}; got {action}."
-        )
+        raise ValueError(f"{name} must be in {space}; got {action}.")
 
 
 def _check_array(value: Any, name: str, space: Any, *kinds: Any) -> Array:
@@ -184,7 +208,7 @@ def _check_array(value: Any, name: str, space: Any, *kinds: Any) -> Array:
     """
     if isinstance(value, _SCALAR_TYPES):
         value = _Scalar(_as_numpy(value))
-    is_scalar = isinstance(value, _Scalar)
+    is_scalar = is_held(value)
     value = value.value if is_scalar else value
     if not isinstance(value, jax.Array | np.ndarray):
         is_short = value is None or isinstance(value, str | complex)
@@ -609,7 +633,10 @@ def _unbounded_samples(
     def transform(uniform):
         unit = jnp.finfo(uniform.dtype)
         inside = jnp.clip(uniform, unit.tiny, 1 - unit.epsneg)
-        return -jnp.log1p(-uniform), jax.scipy.stats.norm.ppf(inside, 0, 1)
+        # JAX has no quantiles in 16 bits.
+        inside = inside.astype(jnp.promote_types(uniform.dtype, jnp.float32))
+        normal = jax.scipy.stats.norm.ppf(inside, 0, 1)
+        return -jnp.log1p(-uniform), normal.astype(uniform.dtype)
 
     return computed_if_needed(needed, transform, uniform)
 
@@ -621,13 +648,20 @@ def _unsigned(dtype: np.dtype) -> np.dtype:
 def _check_children(
     value: Any, children: Any, name: str, space: AbstractSpace, structure: type
 ) -> None:
-    same = isinstance(value, structure) and (
+    same = isinstance(value, structure) and not is_held(value)
+    same = same and (
         set(value) == set(children)
         if isinstance(children, Mapping)
         else len(value) == len(children)
     )
     if not same:
-        raise TypeError(f"{name} must be in {space}; got {value!r}.")
+        raise TypeError(f"{name} must be in {space}; got {_structure_of(value)}.")
+
+
+def _structure_of(value: Any) -> str:
+    """What was given, with the shapes and dtypes of arrays."""
+    value = jax.tree.map(lambda x: x.value if is_held(x) else x, value, is_leaf=is_held)
+    return eqx.tree_pformat(value)
 
 
 class Tuple(AbstractSpace):

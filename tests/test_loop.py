@@ -21,6 +21,7 @@ from eqenvs import (
     VectorEnvironment,
 )
 from eqenvs.fields import time_limit
+from eqenvs.wrappers import TransformAction
 
 
 class CountState(AbstractState):
@@ -161,6 +162,30 @@ class TestActions:
         _, states = envs.reset(jr.key(0))
         with pytest.raises(ValueError, match=r"must be in Discrete\(2\)"):
             envs.step(jr.key(1), states, np.array([0, 2]))
+
+    def test_a_number_outside_a_part_of_the_space_is_refused(self):
+        parts = {"a": spaces.Discrete(2), "b": spaces.Tuple((spaces.Discrete(3),))}
+        env = TransformAction(
+            CartPole(), lambda action: action["a"], spaces.Dict(parts)
+        )
+        _, state = env.reset(jr.key(0))
+        env.step(jr.key(1), state, {"a": 1, "b": (np.int64(2),)})
+        for action, message in (
+            ({"a": 2, "b": (2,)}, r"action of TransformAction\['a'\].*Discrete\(2\);"),
+            ({"a": 1, "b": (np.array(3),)}, r"\['b'\]\[0\] .*Discrete\(3\); got 3"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                env.step(jr.key(1), state, action)
+        with pytest.raises(TypeError, match=r"got \{'a': i32\[\]"):
+            env.step(jr.key(1), state, {"a": 1})
+        with pytest.raises(TypeError, match=r"\['b'\] must be in Tuple.* got i32\[\]"):
+            env.step(jr.key(1), state, {"a": 1, "b": 2})
+        envs = VectorEnvironment(env, 2)
+        _, states = envs.reset(jr.key(0))
+        with pytest.raises(ValueError, match=r"`actions\['a'\]` must have a leading"):
+            envs.step(jr.key(1), states, {"a": 1, "b": (jnp.zeros(2, int),)})
+        with pytest.raises(ValueError, match=r"\['a'\] must be in Discrete\(2\)"):
+            envs.step(jr.key(1), states, {"a": np.array([0, 5]), "b": (np.zeros(2),)})
 
     def test_an_array_outside_the_space_stands_for_the_nearest_element(self):
         for env, outside, nearest in (

@@ -274,6 +274,15 @@ def test_a_box_of_booleans_keeps_its_bounds():
     )
 
 
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
+def test_samples_in_16_bits(dtype):
+    space = Box([-1.0, -np.inf, 0.0, -np.inf], [1.0, 1.0, np.inf, np.inf], dtype=dtype)
+    samples = jax.vmap(space.sample)(jr.split(jr.key(0), 500))
+    assert samples.dtype == dtype and jax.vmap(space.contains)(samples).all()
+    mean = samples.astype(jnp.float32).mean(axis=0)
+    np.testing.assert_allclose(mean, [0.0, 0.0, 1.0, 0.0], atol=0.2)
+
+
 def test_infinite_bounds_and_bounds_that_are_traced():
     Box(-np.inf, np.inf, (3,))
     Box(-np.inf, 5, (3,))

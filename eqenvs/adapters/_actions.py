@@ -2,7 +2,7 @@
 numbers, for libraries whose agents choose only those."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -63,10 +63,11 @@ def to_arrays(space: AbstractSpace, name: str) -> Callable[[Any], Any]:
     """A function from an action, as Python code gives it, to arrays of the dtypes of
     the space.
 
-    It raises `TypeError` or `ValueError` for something that is no number, for a real
-    number in place of an integer, and for an integer outside a `Discrete` or
-    `MultiDiscrete` space; not for a wrong shape. In actions with leading axes, integers
-    are not checked: that takes as long as a fifth of a step of 1,000 lanes.
+    It raises `TypeError` or `ValueError` for something that is no number, for a tuple
+    or dictionary with other parts, for a real number in place of an integer, and for an
+    integer outside a `Discrete` or `MultiDiscrete` space; not for a wrong shape. In
+    actions with leading axes, integers are not checked: that takes as long as a fifth
+    of a step of 1,000 lanes.
 
     **Arguments:**
 
@@ -76,12 +77,22 @@ def to_arrays(space: AbstractSpace, name: str) -> Callable[[Any], Any]:
     match space:
         case Tuple():
             parts = [to_arrays(x, f"{name}[{i}]") for i, x in enumerate(space.spaces)]
-            return lambda action: tuple(
-                f(x) for f, x in zip(parts, action, strict=True)
-            )
+
+            def to_tuple(action: Any) -> Any:
+                if not isinstance(action, tuple | list) or len(action) != len(parts):
+                    raise TypeError(f"{name} must be in {space}; got {action!r}.")
+                return tuple(f(x) for f, x in zip(parts, action, strict=True))
+
+            return to_tuple
         case Dict():
             named = {k: to_arrays(x, f"{name}[{k!r}]") for k, x in space.spaces.items()}
-            return lambda action: {k: f(action[k]) for k, f in named.items()}
+
+            def to_dict(action: Any) -> Any:
+                if not isinstance(action, Mapping) or set(action) != set(named):
+                    raise TypeError(f"{name} must be in {space}; got {action!r}.")
+                return {k: f(action[k]) for k, f in named.items()}
+
+            return to_dict
         case Discrete():
             return _to_integers(space, name, space.n - 1)
         case MultiDiscrete():

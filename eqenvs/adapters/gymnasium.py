@@ -335,9 +335,12 @@ class GymnasiumVectorEnvironment(gymnasium.vector.VectorEnv):
             )
         results = self._program.step(self._to_arrays(actions))
         observations, reward, terminated, truncated, info = results
+        is_step = self._all
+        if self.autoreset_mode == AutoresetMode.NEXT_STEP:
+            is_step = ~self._ended  # A reset has no `info`.
         self._ended = terminated | truncated
         final = info.pop("final_observation", None)
-        last, info = info, self._info(info, self._all)
+        last, info = info, self._info(info, is_step)
         if final is not None and self._ended.any():
             info |= {
                 "final_obs": self._objects(self._to_numpy(final)),
@@ -413,7 +416,8 @@ def _step_next(envs: VectorEnvironment, key: Any, carry: Any, actions: Any) -> A
     states = computed_apart(true, restart, words, ended, states)
     reward = jnp.where(ended, jnp.zeros_like(step.reward), step.reward)
     flags = (step.terminated & ~ended, step.truncated & ~ended)
-    results = (envs.observe(states), reward, *flags, step.info)
+    info = _where(ended, jax.tree.map(jnp.zeros_like, step.info), step.info)
+    results = (envs.observe(states), reward, *flags, info)
     return (states, flags[0] | flags[1]), results
 
 

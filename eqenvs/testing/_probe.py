@@ -5,7 +5,6 @@ which runs when a check first asks for it.
 """
 
 import functools as ft
-import inspect
 from typing import Any
 
 import equinox as eqx
@@ -19,6 +18,7 @@ from jaxtyping import Array, Key, PyTree
 from .._checks import as_key
 from .._environment import AbstractEnvironment, TimeStep
 from ..wrappers import AbstractWrapper, TimeLimit
+from ..wrappers.time_limit import truncates_only_at_max_steps
 
 
 class Probe:
@@ -97,18 +97,13 @@ class Probe:
 
 
 def has_plain_limit(env: Any) -> bool:
-    """Whether episodes are truncated at `max_steps` and nowhere else."""
-    while isinstance(env, AbstractWrapper):
-        cls = type(env)
-        if cls is TimeLimit:
-            return True
-        if cls.truncated is not AbstractWrapper.truncated or isinstance(
-            inspect.getattr_static(cls, "max_steps"), property
-        ):
-            return False
-        env = env.env
-    is_field = "max_steps" in env.__dataclass_fields__
-    return is_field and type(env).truncated is AbstractEnvironment.truncated
+    """Whether episodes are truncated at `max_steps`, which can be replaced, and nowhere
+    else."""
+    inner = env
+    while isinstance(inner, AbstractWrapper) and not isinstance(inner, TimeLimit):
+        inner = inner.env
+    is_field = "max_steps" in inner.__dataclass_fields__
+    return is_field and truncates_only_at_max_steps(env)
 
 
 class Walk(eqx.Module):

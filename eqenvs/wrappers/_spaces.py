@@ -18,8 +18,16 @@ from ..spaces import AbstractSpace, Box, Dict, Tuple
 
 def nearest_to_zero(space: AbstractSpace) -> Any:
     """The element of a space nearest to zero."""
+    match space:
+        case Tuple():
+            return tuple(map(nearest_to_zero, space.spaces))
+        case Dict():
+            named = space.spaces
+            return {name: nearest_to_zero(named[name]) for name in named}
     sample = jax.eval_shape(space.sample, jr.key(0))
-    return space.nearest(jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), sample))
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), sample)
+    # The spaces of `Strict` refuse what is outside instead.
+    return Box.nearest(space, zeros) if isinstance(space, Box) else space.nearest(zeros)
 
 
 def unbounded(space: Box) -> Box:

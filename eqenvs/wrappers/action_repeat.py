@@ -17,6 +17,7 @@ from .._environment import (
     AbstractEnvironment,
     AbstractState,
     Action,
+    NO_LIMIT,
     Observation,
     State,
     Transition,
@@ -49,7 +50,8 @@ class ActionRepeat(
 
     @property
     def max_steps(self) -> Int32[Array, ""]:  # pyright: ignore
-        return -(-self.env.max_steps // self.num_repeats)
+        limit = self.env.max_steps
+        return jnp.where(limit == NO_LIMIT, limit, -(-limit // self.num_repeats))
 
     def wrap(self, key: Key[Array, ""], inner: State) -> ActionRepeatState[State]:
         del key

@@ -1,5 +1,6 @@
 """Any real number as an action, as in Gymnasium's wrapper of the same name."""
 
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._environment import AbstractEnvironment, Observation, State
@@ -25,7 +26,8 @@ class ClipAction(AbstractActionWrapper[State, Float[Array, "..."], Observation])
         require(self.env, "action_space", is_box_of_reals, self, needs)
 
     def transform_action(self, action: Float[Array, "..."]) -> Float[Array, "..."]:
-        return action  # `AbstractActionWrapper` takes the nearest one.
+        space: Box = self.env.action_space  # pyright: ignore
+        return jnp.clip(action, space.low, space.high)
 
     @property
     def action_space(self) -> Box:

@@ -119,6 +119,12 @@ class DrawnEnvironment(AbstractEnvironment[DrawnEnvironmentState, Action, Observ
         return jtu.tree_unflatten(self._structure, state.environment)
 
     @property
+    def _example(self) -> AbstractEnvironment:
+        """An environment of the structure that all have, without its arrays."""
+        nothing = [None] * self._structure.num_leaves
+        return jtu.tree_unflatten(self._structure, nothing)
+
+    @property
     def _wrapper_depth(self) -> int:
         return self._depth
 

@@ -21,6 +21,7 @@ from .._environment import (
     AbstractEnvironment,
     AbstractState,
     Action,
+    NO_LIMIT,
     Observation,
     select,
     State,
@@ -74,7 +75,9 @@ class Trial(AbstractWrapper[TrialState[State], Action, Observation, State]):
 
     @property
     def max_steps(self) -> Int32[Array, ""]:  # pyright: ignore
-        return self.env.max_steps * self.num_episodes
+        limit = self.env.max_steps
+        is_none = limit > NO_LIMIT // self.num_episodes
+        return jnp.where(is_none, NO_LIMIT, limit * self.num_episodes)
 
     def wrap(self, key: Key[Array, ""], inner: State) -> TrialState[State]:
         del key

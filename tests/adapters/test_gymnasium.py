@@ -18,6 +18,7 @@ import eqenvs
 from eqenvs import CartPole, FrozenLake, Pendulum, rollout, spaces
 from eqenvs.adapters import to_gymnasium, to_gymnasium_vector
 from eqenvs.adapters.gymnasium import to_gymnasium_space
+from eqenvs.wrappers import EpisodeStatistics
 
 from ..examples import example
 
@@ -244,6 +245,22 @@ class TestManyEnvironments:
         np.testing.assert_array_equal(info["prob"], np.ones(NUM_ENVS))
         assert info["_prob"].all() and info["final_info"]["_prob"].all()
 
+    def test_a_step_that_resets_has_no_information(self):
+        """An episode that ended would count twice, the second time with the rewards
+        of a step that nobody took."""
+        envs = vector("NextStep", EpisodeStatistics(CartPole(max_steps=3)))
+        envs.reset(seed=0)
+        counts, returns = [], []
+        for _ in range(8):
+            info = envs.step(np.ones(NUM_ENVS, int))[4]
+            assert (info["_is_episode_end"] == info["_episode_return"]).all()
+            assert not info["is_episode_end"][~info["_is_episode_end"]].any()
+            ended = info["is_episode_end"]
+            counts.append(ended.sum())
+            returns += info["episode_return"][ended].tolist()
+        assert counts == [0, 0, NUM_ENVS, 0, 0, 0, NUM_ENVS, 0]
+        assert set(returns) == {3.0}
+
 
 @pytest.mark.parametrize(
     "space",
@@ -270,6 +287,19 @@ def test_spaces(space):
     assert eqx.tree_equal(jax.tree.map(jnp.asarray, again), ours)
     theirs.seed(0)
     assert space.contains(space.check(back(theirs.sample())))
+
+
+@pytest.mark.parametrize("action", [None, 3, (0,), (0, 0.5, 1), {"a": 0}])
+def test_other_parts_than_those_of_the_space(action):
+    from eqenvs.adapters._actions import to_arrays
+
+    pair = spaces.Tuple((spaces.Discrete(2), spaces.Box(0, 1)))
+    named = spaces.Dict({"a": spaces.Discrete(2), "b": spaces.Box(0, 1)})
+    for space in (pair, named):
+        message = re.escape(f"the action must be in {space}; got {action!r}")
+        with pytest.raises(TypeError, match=message):
+            to_arrays(space, "the action")(action)
+    to_arrays(pair, "the action")([0, 0.5])
 
 
 def test_a_vector_plays_like_a_rollout():

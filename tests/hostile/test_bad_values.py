@@ -232,6 +232,18 @@ def test_actions_and_states(id):
         refuse(lambda s=bad: env.step(jr.key(0), s, action), "state of", "State")
 
 
+def zero(action):
+    return jnp.int32(0)
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_actions_of_every_space(name):
+    env = eqenvs.wrappers.TransformAction(CartPole(), zero, SPACES[name])
+    state = some_state(env)
+    for bad in bad_elements(SPACES[name]):
+        refuse(lambda bad=bad: env.step(jr.key(0), state, bad), "action")
+
+
 def test_keys_of_the_loop():
     env, envs = CartPole(), VectorEnvironment(CartPole(), 2)
     state = some_state(env)

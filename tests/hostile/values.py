@@ -121,14 +121,15 @@ def bad_elements(space: spaces.AbstractSpace, *, numbers: bool = True) -> list[A
             good = space.sample(jr.key(0))
             bad += [list(good), good[:-1], (*good, 0), 0, jnp.zeros(3)]
             for i, part in enumerate(space.spaces):
-                wrong = bad_elements(part, numbers=False)
+                wrong = bad_elements(part, numbers=numbers)
                 bad += [(*good[:i], x, *good[i + 1 :]) for x in wrong]
         case spaces.Dict():
             good = space.sample(jr.key(0))
             bad += [list(good.values()), {**good, "more": 0}, 0, jnp.zeros(3)]
             for name, part in space.spaces.items():
                 bad += [{k: v for k, v in good.items() if k != name}]
-                bad += [{**good, name: x} for x in bad_elements(part, numbers=False)]
+                wrong = bad_elements(part, numbers=numbers)
+                bad += [{**good, name: x} for x in wrong]
         case _:
             shape, dtype = space.shape, space.dtype
             kind = "f" if dtype == jnp.bfloat16 else np.dtype(dtype).kind

@@ -16,6 +16,7 @@ from gymnasium.wrappers import (
 
 from eqenvs import (
     CartPole,
+    CliffWalking,
     ContinuousMountainCar,
     from_config,
     Pendulum,
@@ -23,6 +24,7 @@ from eqenvs import (
     to_config,
     VectorEnvironment,
 )
+from eqenvs._environment import NO_LIMIT
 from eqenvs.spaces import Box, Dict, Discrete, MultiDiscrete, Tuple
 from eqenvs.wrappers import (
     ActionRepeat,
@@ -241,6 +243,12 @@ def test_a_time_limit_around_repeats_counts_actions():
         state = step.state
         assert step.truncated == expected
     assert state.inner.time == 15
+
+
+def test_no_time_limit_stays_none():
+    """`evaluate` would otherwise go on for 2**29 steps."""
+    assert ActionRepeat(CliffWalking(), 4).max_steps == NO_LIMIT
+    assert ActionRepeat(Pendulum(max_steps=7), 4).max_steps == 2
 
 
 def test_gradients_flow_through_repeats():

@@ -1,3 +1,4 @@
+import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
@@ -5,10 +6,28 @@ from gymnasium.wrappers import (
     TimeAwareObservation as GymnasiumTimeAwareObservation,
     TimeLimit as GymnasiumTimeLimit,
 )
+from jaxtyping import Array, Int32
 
-from eqenvs import CartPole, Pendulum
-from eqenvs.spaces import Box
-from eqenvs.wrappers import PreviousActionAndReward, TimeAwareObservation, TimeLimit
+from eqenvs import (
+    AbstractEnvironment,
+    AbstractState,
+    BernoulliBandit,
+    CartPole,
+    Pendulum,
+    rollout,
+    Transition,
+)
+from eqenvs.fields import time_limit
+from eqenvs.spaces import Box, Discrete
+from eqenvs.wrappers import (
+    DrawnEnvironment,
+    PreviousActionAndReward,
+    StickyAction,
+    StopGradient,
+    TimeAwareObservation,
+    TimeLimit,
+    Trial,
+)
 
 from .gymnasium_replay import play_both, Replay
 
@@ -37,6 +56,66 @@ def test_instead_of_the_own_limit():
         truncated.append(bool(step.truncated))
     assert truncated == [False] * 4 + [True]
     assert state.time == 0
+
+
+class Leaving(AbstractState):
+    time: Int32[Array, ""]
+
+
+class Leaves(AbstractEnvironment[Leaving, Array, Array]):
+    """An author's own reason to truncate, beside the time limit: step 3."""
+
+    max_steps: Int32[Array, ""] = time_limit(100)
+
+    def initial_state(self, key):
+        return Leaving(jnp.int32(0))
+
+    def transition(self, key, state, action):
+        return Transition(Leaving(state.time + 1), jnp.ones(()))
+
+    def observe(self, state):
+        return jnp.zeros(())
+
+    def truncated(self, state):
+        return (state.time >= self.max_steps) | (state.time == 3)
+
+    @property
+    def action_space(self):
+        return Discrete(2)
+
+    @property
+    def observation_space(self):
+        return Box(0.0, 1.0, ())
+
+
+def draw_leaves(key):
+    return StopGradient(Leaves())
+
+
+def draw_pendulum(key):
+    return Pendulum(max_steps=3)
+
+
+@pytest.mark.parametrize(
+    "env, expected",
+    [
+        (Leaves(), 3),
+        (StopGradient(Leaves()), 3),
+        (TimeLimit(Leaves(), 30), 3),
+        (DrawnEnvironment(draw_leaves, num_examples=1), 3),
+        (Trial(BernoulliBandit(max_steps=2), 4), 8),
+        # As with any other environment, this is only its time limit.
+        (DrawnEnvironment(draw_pendulum, num_examples=1), 20),
+        (StickyAction(TimeLimit(Pendulum(max_steps=2), 3)), 20),
+    ],
+)
+def test_other_reasons_to_truncate_remain(env, expected):
+    """A trial that is over would be played on, without an end."""
+    result = rollout(TimeLimit(env, 20), None, 0, num_steps=25)
+    ended = result.trajectory.truncated | result.trajectory.terminated
+    assert np.flatnonzero(ended)[0] + 1 == expected
+    result = rollout(TimeLimit(env, 2), None, 0, num_steps=2)
+    assert result.trajectory.truncated.tolist() == [False, True]
 
 
 @pytest.mark.parametrize("normalize_time", [False, True])

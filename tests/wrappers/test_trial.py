@@ -13,6 +13,7 @@ from eqenvs import (
     StickyAction,
     VectorEnvironment,
 )
+from eqenvs._environment import NO_LIMIT
 from eqenvs.wrappers import DrawnEnvironment, FrameStack, TimeLimit, Trial
 
 
@@ -170,3 +171,10 @@ def test_an_environment_without_tasks():
         Trial(CartPole())
     with pytest.raises(ValueError, match="StickyAction has none"):
         Trial(StickyAction(CartPole()))
+
+
+@pytest.mark.parametrize("max_steps", [NO_LIMIT, NO_LIMIT - 1, 2**30])
+def test_the_time_limit_of_a_trial_fits_its_dtype(max_steps):
+    env = Trial(PointRobot(max_steps=max_steps), 2)
+    assert env.max_steps == NO_LIMIT
+    assert Trial(PointRobot(max_steps=2**30 - 1), 2).max_steps == 2**31 - 2

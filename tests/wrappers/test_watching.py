@@ -11,9 +11,12 @@ import pytest
 from eqenvs import CartPole, Catch, Pendulum, VectorEnvironment
 from eqenvs.spaces import Box
 from eqenvs.wrappers import (
+    ClipAction,
     DiscretizeAction,
     EpisodeStatistics,
+    PreviousActionAndReward,
     RescaleAction,
+    StickyAction,
     StopGradient,
     Strict,
     TimeLimit,
@@ -118,6 +121,18 @@ def test_strict(env, action, words):
     _, state = env.reset(KEY)
     with pytest.raises(STOPPED, match=words):
         jax.block_until_ready(env.step(KEY, state, action))
+
+
+def test_strict_about_none_of_the_actions_that_wrappers_make():
+    """The nearest of the space, and the one nearest to zero."""
+    clipped = ClipAction(Strict(Pendulum()))
+    _, state = clipped.reset(KEY)
+    step = clipped.step(KEY, state, jnp.array([7.0]))
+    expected = ClipAction(Pendulum()).step(KEY, state, jnp.array([7.0]))
+    assert eqx.tree_equal(step, expected)
+    without_zero = Strict(RescaleAction(Pendulum(), 1.0, 2.0))
+    for wrap in (StickyAction, PreviousActionAndReward):
+        assert jnp.isfinite(wrap(without_zero).reset(KEY)[1].time)
 
 
 def test_strict_about_observations():
