@@ -29,19 +29,19 @@ def check_key(key: Any, caller: str, *, takes_seeds: bool = False) -> Key[Array,
     fix += ", or an integer seed" if takes_seeds else ""
     if not isinstance(key, jax.Array | np.ndarray):
         raise TypeError(f"{fix}; got {key!r}.{_seed_hint(key, takes_seeds)}")
+    typed: Any = key
     if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         if key.dtype != np.uint32:
             raise TypeError(f"{fix}; got an array of dtype {key.dtype}.")
         if key.ndim == 0:
             raise TypeError(f"{fix}; got a number.{_seed_hint(key, takes_seeds)}")
-        key = _wrap_raw_key(key, fix)
-    key = jnp.asarray(key)
-    if key.shape != ():
+        typed = _wrap_raw_key(key, fix)
+    if typed.shape != ():
         raise ValueError(
-            f"{fix}; got an array of keys of shape {key.shape}. (For a batch, use "
+            f"{fix}; got an array of keys of shape {typed.shape}. (For a batch, use "
             "`jax.vmap`, or `VectorEnvironment` with one key.)"
         )
-    return write_out(key)
+    return write_out(typed)
 
 
 def _seed_hint(key: Any, takes_seeds: bool) -> str:
@@ -76,11 +76,12 @@ def as_key(key: Any, caller: str) -> Key[Array, ""]:
 def as_keys(key: Any, caller: str) -> Key[Array, "..."]:
     """One key, or an array of keys if one was given."""
     if isinstance(key, jax.Array | np.ndarray):
+        keys: Any = key
         is_typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
         if is_typed and key.ndim == 1:
-            return write_out(jnp.asarray(key))
+            return write_out(keys)
         if not is_typed and key.dtype == np.uint32 and key.ndim == 2:
-            return jax.vmap(lambda k: check_key(k, caller))(jnp.asarray(key))
+            return jax.vmap(lambda k: check_key(k, caller))(jnp.asarray(keys))
     return as_key(key, caller)
 
 

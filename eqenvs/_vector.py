@@ -183,7 +183,7 @@ class VectorEnvironment(AbstractLoop[State, Action, Observation]):
     def _restart(
         self, key: Key[Array, ""], ended: Bool[Array, " num_envs"], state: State
     ) -> State:
-        if self.num_envs > _MIN_CHUNK and _draws_initial_state(self, key, state):
+        if self.num_envs > _FEW_LANES and _draws_initial_state(self, key, state):
             axes = varying_axes((self, key, ended, state))
             ended, state = vary((ended, state), axes)
             return _reset_ended_lanes(self, key, ended, state)
@@ -194,11 +194,15 @@ class VectorEnvironment(AbstractLoop[State, Action, Observation]):
         return self.env
 
 
-# The lanes whose episode ended get new states in chunks of this fraction of all lanes,
-# and at least of this size: for a few words, threefry takes JAX's loop, which is slower
-# than drawing more words (see `_threefry.py`).
+# Up to so many lanes, every lane draws an initial state in every step: to find out
+# which of them need one takes longer.
+_FEW_LANES = 128
+
+# Otherwise, the lanes whose episode ended draw theirs in chunks of about this fraction
+# of all lanes, a multiple of a size at which threefry is written out (see
+# `_threefry.py`).
 _CHUNKS = 16
-_MIN_CHUNK = 128
+_CHUNK_UNIT = 64
 
 _WORD_BITS = 32
 
@@ -325,7 +329,7 @@ def _reset_in_chunks(
     ended: Bool[Array, " num_envs"],
     states: PyTree,
 ) -> PyTree:
-    size = max(_MIN_CHUNK, math.ceil(envs.num_envs / _CHUNKS))
+    size = _CHUNK_UNIT * math.ceil(envs.num_envs / (_CHUNKS * _CHUNK_UNIT))
     ended_lanes, count = _true_indices(ended, padding=size)
 
     def reset_chunk(carry):

@@ -13,7 +13,7 @@ from eqenvs import CartPole, Pendulum, VectorEnvironment
 from .trees import assert_close, assert_equal
 
 
-NUM_ENVS = 300  # resets are made in chunks of 128 lanes
+NUM_ENVS = 300  # resets are made in chunks of 64 lanes
 
 
 def by_hand(env, key, states, actions):

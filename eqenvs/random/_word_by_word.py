@@ -13,7 +13,7 @@ Word = UInt32[Array, "..."]
 Words = TypeVar("Words")
 
 # Fewer words than this are better made in a loop than written out.
-FEW_WORDS = 100
+FEW_WORDS = 64
 
 
 def compiled(*static_argnames: str) -> Callable[[Callable], Callable]:
