@@ -100,14 +100,14 @@ def found(path: str) -> Any:
 
 
 def public(module: ModuleType) -> dict[str, Any]:
-    """The public classes and functions of a module: those that a package exports, and
-    those that a module of its own defines."""
+    """The public classes and functions of a module: those in its `__all__`, or else
+    those that a package exports, and those that a module of its own defines."""
     is_package = hasattr(module, "__path__")
     # A module may import what it exports only when it is first used.
-    named = {name: getattr(module, name) for name in getattr(module, "__all__", ())}
+    names = getattr(module, "__all__", tuple(vars(module)))
     return {
         name: value
-        for name, value in (dict(vars(module)) | named).items()
+        for name, value in ((name, getattr(module, name)) for name in names)
         if not name.startswith("_")
         and (inspect.isclass(value) or inspect.isfunction(value) or _is_compiled(value))
         and str(getattr(value, "__module__", "")).startswith(

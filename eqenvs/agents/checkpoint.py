@@ -578,3 +578,6 @@ def _lock_file(file: Any) -> None:
 def _versions() -> dict[str, str]:
     packages = ("eqenvs", "jax", "jaxlib", "equinox")
     return {name: importlib.metadata.version(name) for name in packages}
+
+
+__all__ = ["Run", "annotate", "load"]

@@ -533,3 +533,6 @@ def _area_right_of(canvas: _Canvas, x0: Any, y0: Any, x1: Any, y1: Any) -> Array
     x = x0 + ((start + end) / 2 - y0) * slope
     inverse = 1 / jnp.maximum(jnp.abs(slope * height), 1)
     return height * jnp.clip(canvas.columns * inverse + (0.5 - x * inverse), 0, 1)
+
+
+__all__ = ["rasterize"]

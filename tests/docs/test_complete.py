@@ -144,3 +144,10 @@ def test_every_reference_is_cited_and_named_after_its_first_author():
         author = re.search(r"author = \{([\w-]+),", entry)
         assert key is not None and author is not None
         assert key[1] == author[1].lower() and f"year = {{{key[2]}}}" in entry
+
+
+def test_a_module_says_what_of_it_is_public():
+    api = complete.api
+    assert set(api.public(eqenvs.spaces)) == set(eqenvs.spaces.__all__)
+    assert api.undocumented("eqenvs.agents.checkpoint") == ["annotate"]
+    assert api.undocumented("eqenvs.rendering.raster") == []
