@@ -318,7 +318,7 @@ def check_transition(
         next_state,
         _check_scalar(f"the reward of {name}'s transition", reward, float),
         _check_scalar(f"the terminated of {name}'s transition", terminated, bool),
-        info,
+        without_weak_types(info),  # `jax.vmap` gives numbers no axis for the lanes
     )
 
 

@@ -151,6 +151,18 @@ def test_terminated_is_false_unless_it_is_said():
     assert step.terminated.dtype == bool and not step.terminated
 
 
+@pytest.mark.parametrize("num_envs", [3, 200])
+def test_numbers_in_info_have_an_axis_for_the_lanes(num_envs):
+    env = Broken(lambda state: (state, 1.0, False, {"a": 2, "b": {"c": True}}))
+    envs = VectorEnvironment(env, num_envs)
+    _, states = envs.reset(jr.key(0))
+    actions = jnp.zeros(num_envs, jnp.int32)
+    for call in (envs.step, envs.advance):
+        info = call(jr.key(1), states, actions).info
+        assert info["a"].shape == info["b"]["c"].shape == (num_envs,)
+        assert info["a"].dtype == jnp.int32 and not info["a"].weak_type
+
+
 class TestActions:
     @pytest.mark.parametrize("action", [2, -1, 2**40, np.int64(7), np.array(2)])
     def test_a_number_outside_the_space_is_refused(self, action):
