@@ -1,7 +1,7 @@
 """Spaces: the sets that actions and observations come from.
 
 A space is a pytree like everything else here. What decides a shape is static; the
-bounds of a [`eqenvs.spaces.Box`][] are arrays, so they may depend on an environment's
+bounds of an [`eqenvs.spaces.Box`][] are arrays, so they may depend on an environment's
 parameters and be batched with them.
 """
 

@@ -79,7 +79,7 @@ def load(folder: str | os.PathLike[str]) -> Run:
 
     **Returns:**
 
-    A [`eqenvs.agents.Run`][].
+    An [`eqenvs.agents.Run`][].
 
     **Raises:**
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._checks import show, struct_of
-from .._environment import AbstractEnvironment
+from .._environment import AbstractEnvironment, NO_LIMIT
 from .._parametric import batch_axes, map_leaves
 from .scene import Scene
 
@@ -335,8 +335,12 @@ def parameters_of(env: Any, all_lanes: int, lanes: int) -> list[tuple[str, str, 
         elif eqx.is_array(value):
             is_batched = getattr(axes, field.name) is not None
             if value.ndim == is_batched:
-                value = np.asarray(value)
-                found.append((field.name, unit, value[:lanes] if is_batched else value))
+                value = np.asarray(value)[:lanes] if is_batched else np.asarray(value)
+                if np.all(value == value.flat[0]):  # It is the same in all lanes.
+                    value = value.flat[0]
+                    if field.name == "max_steps" and value == NO_LIMIT:
+                        value = "no limit"
+                found.append((field.name, unit, value))
         elif isinstance(value, bool | int | float | str):
             found.append((field.name, unit, value))
     return found

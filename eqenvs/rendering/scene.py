@@ -161,7 +161,7 @@ def polyline(
 
     **Returns:**
 
-    A [`eqenvs.rendering.Segment`][] with one item for each piece of the line.
+    An [`eqenvs.rendering.Segment`][] with one item for each piece of the line.
     """
     points = _points(points)
     if points.ndim != 2 or points.shape[-1] != 2 or len(points) < 2:

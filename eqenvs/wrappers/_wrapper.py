@@ -149,7 +149,7 @@ class AbstractWrapper(
 
         **Returns:**
 
-        A [`eqenvs.Transition`][].
+        An [`eqenvs.Transition`][].
 
         **Raises:**
 

@@ -59,7 +59,7 @@ class DrawnEnvironment(AbstractEnvironment[DrawnEnvironmentState, Action, Observ
     when this one is made, unless you pass spaces. An action outside the space of the
     current environment is replaced by the nearest one inside.
 
-    In a [`eqenvs.wrappers.Trial`][], the environment is the task: all episodes of the
+    In an [`eqenvs.wrappers.Trial`][], the environment is the task: all episodes of the
     trial are played in the same one.
     """
 

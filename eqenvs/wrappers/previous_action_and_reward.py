@@ -43,7 +43,7 @@ class PreviousActionAndReward(
     | `"previous_reward"` | the previous reward; 0 at the start of an episode |
     | `"start"` | whether an episode starts here |
 
-    Around a [`eqenvs.wrappers.Trial`][], `"start"` is also true at the start of each of
+    Around an [`eqenvs.wrappers.Trial`][], `"start"` is also true at the start of each of
     its episodes; action and reward are then those that ended the previous episode.
     `FlattenObservation` turns everything into one vector.
     """  # noqa: E501

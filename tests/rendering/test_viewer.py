@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import eqenvs
 from eqenvs import CartPole, Pendulum, rollout
 from eqenvs.rendering import Viewer
 from eqenvs.rendering._recording import record, TERMINATED, TRUNCATED
@@ -141,6 +142,23 @@ def test_worlds_of_their_own():
         np.testing.assert_allclose(tips[lane], alone, rtol=1e-6)
     names = {name: value for name, _, value in recording.parameters}
     np.testing.assert_array_equal(names["length"], [0.5, 1.0])
+
+
+def test_only_parameters_that_differ_have_a_value_for_each_lane():
+    env = eqx.filter_vmap(CartPole)(jnp.array([1.6, 3.7, 9.8]))
+    run = rollout(env, None, 0, num_steps=4, num_envs=3, states=True)
+    recording = record(env, run, most_lanes=64)
+    values = {name: value for name, _, value in recording.parameters}
+    assert [name for name, value in values.items() if np.ndim(value)] == ["gravity"]
+    assert (values["cart_mass"], values["max_steps"]) == (1, 500)
+
+
+def test_no_time_limit_is_named():
+    env = eqenvs.make("Blackjack-v1")
+    run = rollout(env, None, 0, num_steps=4, states=True)
+    recording = record(env, run, most_lanes=64)
+    values = {name: value for name, _, value in recording.parameters}
+    assert values["max_steps"] == "no limit"
 
 
 @pytest.mark.parametrize(

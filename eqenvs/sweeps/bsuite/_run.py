@@ -95,7 +95,7 @@ def run(
 
     **Returns:**
 
-    A [`eqenvs.sweeps.bsuite.Sweep`][].
+    An [`eqenvs.sweeps.bsuite.Sweep`][].
 
     **Raises:**
 

@@ -125,7 +125,7 @@ def setting(id: str) -> Setting:
 
     **Returns:**
 
-    A [`eqenvs.sweeps.bsuite.Setting`][].
+    An [`eqenvs.sweeps.bsuite.Setting`][].
 
     **Raises:**
 
