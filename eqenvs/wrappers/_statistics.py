@@ -32,7 +32,13 @@ def merge(
     **Returns:**
 
     The mean, the variance and the number of all values together.
+
+    **Raises:**
+
+    `ValueError` if there are no values.
     """
+    if len(values) == 0:
+        raise ValueError("statistics need at least one value; got none.")
     batch_mean = jnp.mean(values, axis=0)
     batch_count = jnp.full_like(count, values.shape[0])
     squares = jnp.sum(jnp.square(values - batch_mean[None]), axis=0)

@@ -101,7 +101,12 @@ class NormalizeObservation(AbstractObservationWrapper[State, Action, PyTree[Arra
         **Returns:**
 
         Observations of `env`, as real numbers.
+
+        **Raises:**
+
+        `ValueError` if these are not such observations.
         """
+        self._check(observations)
         return self._map(lambda x, mean, scale: x * scale + mean, observations)
 
     def update(
@@ -119,15 +124,16 @@ class NormalizeObservation(AbstractObservationWrapper[State, Action, PyTree[Arra
         **Returns:**
 
         A wrapper of the same structure.
+
+        **Raises:**
+
+        `ValueError` if these are not such observations, or there are none.
         """
-        flat = [
-            jnp.reshape(x, (-1, math.prod(like.shape))).astype(self.mean.dtype)
-            for x, like in zip(
-                jax.tree.leaves(observations),
-                jax.tree.leaves(_example(self.env)),
-                strict=True,
-            )
-        ]
+        num_axes = self._check(observations)
+        flat = []
+        for x in map(jnp.asarray, jax.tree.leaves(observations)):
+            shape = math.prod(x.shape[:num_axes]), math.prod(x.shape[num_axes:])
+            flat.append(x.reshape(shape).astype(self.mean.dtype))
         values = jnp.concatenate(flat, axis=1)
         mean, variance, count = merge(
             self.mean, self.variance, self.count, values, axis_name
@@ -145,6 +151,32 @@ class NormalizeObservation(AbstractObservationWrapper[State, Action, PyTree[Arra
         for _ in range(states.time.ndim):
             observe = jax.vmap(observe)
         return self.update(observe(states), axis_name=axis_name)
+
+    def _check(self, observations: PyTree[Array]) -> int:
+        """The number of leading axes of observations; raises an error if they are none
+        of this environment's."""
+        if self.mean.ndim != 1:
+            raise ValueError(
+                "this NormalizeObservation is a batch of environments. Map over it "
+                "with `eqx.filter_vmap`."
+            )
+        like = _example(self.env)
+        allowed = "the observations must have the structure and shapes "
+        allowed += f"{jax.tree.map(lambda x: x.shape, like)}, with the same axes before"
+        got = jax.tree.map(jnp.shape, observations)
+        if jtu.tree_structure(observations) != jtu.tree_structure(like):
+            raise ValueError(f"{allowed}; got {got}.")
+        axes = set()
+        for x, y in zip(
+            jax.tree.leaves(observations), jax.tree.leaves(like), strict=True
+        ):
+            num_axes = jnp.ndim(x) - len(y.shape)
+            if num_axes < 0 or jnp.shape(x)[num_axes:] != y.shape:
+                raise ValueError(f"{allowed}; got {got}.")
+            axes.add(jnp.shape(x)[:num_axes])
+        if len(axes) != 1:
+            raise ValueError(f"{allowed}; got {got}.")
+        return len(axes.pop())
 
     def _map(self, function: Any, observation: PyTree[Array]) -> PyTree[Array]:
         """Applies a function to every array of an observation, its mean and its

@@ -97,7 +97,16 @@ class NormalizeReward(
         **Returns:**
 
         A new wrapper, with the new statistics.
+
+        **Raises:**
+
+        `ValueError` if there are none.
         """
+        if self.mean.ndim != 0:
+            raise ValueError(
+                "this NormalizeReward is a batch of environments. Map over it with "
+                "`eqx.filter_vmap`."
+            )
         values = jnp.ravel(discounted_returns).astype(self.mean.dtype)
         mean, variance, count = merge(
             self.mean, self.variance, self.count, values, axis_name

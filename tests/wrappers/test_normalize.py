@@ -13,7 +13,7 @@ from gymnasium.wrappers.utils import RunningMeanStd
 from hypothesis import given, settings, strategies as st
 
 from eqenvs import CartPole, Catch, Pendulum, rollout, VectorEnvironment
-from eqenvs.spaces import Box, Dict
+from eqenvs.spaces import Box, Dict, Tuple
 from eqenvs.wrappers import (
     FrameStack,
     NormalizeObservation,
@@ -197,3 +197,52 @@ def test_a_batch_of_statistics():
 def test_wrong_shapes(name):
     with pytest.raises(ValueError, match=f"NormalizeObservation.{name} must have"):
         NormalizeObservation(Pendulum(), **{name: jnp.ones(4)})
+
+
+@pytest.mark.parametrize(
+    "observations, message",
+    [
+        # As many numbers as 5 observations have.
+        (jnp.ones((10, 2)), r"shapes \(4,\).*; got \(10, 2\)"),
+        (jnp.ones(3), r"got \(3,\)"),
+        ({"a": jnp.ones((10, 4))}, r"got \{'a': \(10, 4\)\}"),
+        (jnp.ones((0, 4)), "at least one value; got none"),
+    ],
+)
+def test_statistics_of_something_else(observations, message):
+    with pytest.raises(ValueError, match=message):
+        NormalizeObservation(CartPole()).update(observations)
+
+
+def test_statistics_of_several_parts():
+    env = NormalizeObservation(TransformObservation(CartPole(), pair, PAIR))
+    with pytest.raises(ValueError, match=r"shapes \(\(4,\), \(2,\)\)"):
+        env.update((jnp.ones((10, 4)), jnp.ones((5, 4))))
+    with pytest.raises(ValueError, match="the same axes before"):
+        env.update((jnp.ones((10, 4)), jnp.ones((5, 2))))
+    assert env.update((jnp.ones((5, 3, 4)), jnp.ones((5, 3, 2)))).count > 14
+    with pytest.raises(ValueError, match=r"got \(10, 3\)"):
+        NormalizeObservation(CartPole()).denormalize(jnp.ones((10, 3)))
+
+
+def test_statistics_of_a_batch_of_environments():
+    envs = eqx.filter_vmap(lambda g: CartPole(gravity=g))(jnp.array([9.0, 10.0]))
+    for wrap, values in (
+        (NormalizeObservation, jnp.ones((6, 4))),
+        (NormalizeReward, 1),
+    ):
+        batch = eqx.filter_vmap(wrap)(envs)
+        with pytest.raises(ValueError, match="is a batch of environments"):
+            batch.update(jnp.asarray(values, float))
+        values = jnp.ones((2, 6, 4))
+        updated = eqx.filter_vmap(lambda env, x: env.update(x))(batch, values)
+        assert updated.mean.shape[0] == 2
+    with pytest.raises(ValueError, match="at least one value"):
+        NormalizeReward(CartPole()).update(jnp.zeros(0))
+
+
+def pair(observation):
+    return observation, observation[:2]
+
+
+PAIR = Tuple((CartPole().observation_space, Box(-jnp.inf, jnp.inf, (2,))))
