@@ -10,6 +10,13 @@ from ._algorithms import look_in_current_folder
 from ._arguments import parse
 
 
+# What an algorithm has in place of each.
+_WITH_STATISTICS = {
+    "NormalizeObservation": "--agent.scale-observations True",
+    "NormalizeReward": "--agent.reward-scale",
+}
+
+
 def wrap(env: AbstractEnvironment, words: Sequence[str]) -> AbstractEnvironment:
     """Puts wrappers around an environment, the first of them innermost.
 
@@ -35,7 +42,13 @@ def wrap(env: AbstractEnvironment, words: Sequence[str]) -> AbstractEnvironment:
                 f"--wrappers must begin with the name of a wrapper; got {word!r}."
             )
     for name, assignments in chosen:
-        env = _find(name)(env, **parse(assignments))
+        wrapper, parameters = _find(name), parse(assignments)
+        if name in _WITH_STATISTICS and not {"mean", "variance"} & {*parameters}:
+            raise ValueError(
+                f"training does not update the statistics of {name}: give it a mean or "
+                f"a variance, or use {_WITH_STATISTICS[name]} instead."
+            )
+        env = wrapper(env, **parameters)
     return env
 
 

@@ -340,6 +340,10 @@ def test_an_environment_of_the_user(tmp_path):
             "must begin with the name of a wrapper; got 'num_frames=2'",
         ),
         (
+            ("train", "CartPole-v1", "--wrappers", "NormalizeObservation"),
+            "training does not update the statistics of NormalizeObservation",
+        ),
+        (
             ("train", "CartPole-v1", "--wrappers", "nowhere:Mine"),
             "'nowhere:Mine' cannot be imported: No module named 'nowhere'",
         ),
