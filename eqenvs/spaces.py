@@ -511,7 +511,14 @@ class Box(AbstractSpace):
                 return jnp.array(False)
             number, fits = _cast(value, self.dtype), _fits(value, self.dtype)
             return jnp.all(fits & (number >= self.low) & (number <= self.high))
-        dtype = jnp.promote_types(value.dtype, self.dtype)
+        is_real = any(
+            jnp.issubdtype(value.dtype, kind)
+            for kind in (jnp.bool_, jnp.integer, jnp.floating)
+        )
+        if not is_real:
+            return jnp.array(False)
+        with jax.numpy_dtype_promotion("standard"):
+            dtype = jnp.promote_types(value.dtype, self.dtype)
         value, low, high = (x.astype(dtype) for x in (value, self.low, self.high))
         return jnp.all((value >= low) & (value <= high))
 
@@ -634,7 +641,8 @@ def _unbounded_samples(
         unit = jnp.finfo(uniform.dtype)
         inside = jnp.clip(uniform, unit.tiny, 1 - unit.epsneg)
         # JAX has no quantiles in 16 bits.
-        inside = inside.astype(jnp.promote_types(uniform.dtype, jnp.float32))
+        has_quantiles = uniform.dtype in (jnp.float32, jnp.float64)
+        inside = inside.astype(uniform.dtype if has_quantiles else jnp.float32)
         normal = jax.scipy.stats.norm.ppf(inside, 0, 1)
         return -jnp.log1p(-uniform), normal.astype(uniform.dtype)
 

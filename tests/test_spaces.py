@@ -283,6 +283,12 @@ def test_samples_in_16_bits(dtype):
     np.testing.assert_allclose(mean, [0.0, 0.0, 1.0, 0.0], atol=0.2)
 
 
+@pytest.mark.parametrize("value", [jr.key(0), 1j, np.complex64(1)])
+def test_a_box_contains_no_keys_or_complex_numbers(value):
+    for dtype in (float, int, bool):
+        assert not Box(0, 1, (), dtype).contains(value)
+
+
 def test_infinite_bounds_and_bounds_that_are_traced():
     Box(-np.inf, np.inf, (3,))
     Box(-np.inf, 5, (3,))

@@ -6,11 +6,12 @@ import contextlib
 import jax
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
 import pytest
 
 import eqenvs
 from eqenvs import evaluate, rollout, VectorEnvironment
-from eqenvs.spaces import flat_space, flatten
+from eqenvs.spaces import Box, flat_space, flatten
 
 from .examples import example
 
@@ -63,3 +64,12 @@ def test_whole_runs():
 
     jax.eval_shape(play, jr.key(0))
     jax.eval_shape(play, eqenvs.random.key(0))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_elements_of_other_dtypes(dtype):
+    space = Box(-jnp.inf, 1.0, (2,), dtype)
+    assert space.contains(space.sample(jr.key(0)))
+    for value in ([0, 1], np.ones(2, np.float16), np.ones(2), jnp.ones(2, "float32")):
+        assert space.contains(value)
+        assert not space.contains(np.asarray(value) + np.float16(1))
