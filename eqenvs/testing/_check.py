@@ -173,6 +173,11 @@ def _sample(space: AbstractSpace, key: Any) -> Any:
     return sample, space.contains(sample)
 
 
+@eqx.filter_jit
+def _samples(space: AbstractSpace, keys: Any) -> Any:
+    return jax.vmap(lambda key: space.sample(key))(keys)
+
+
 @_check()
 def _spaces(probe: Probe) -> Iterator[str]:
     """Both spaces are spaces, and contain their own samples."""
@@ -713,7 +718,6 @@ def _lanes(probe: Probe) -> Iterator[str]:
     if found := difference((observations, states), expected):
         yield f"`VectorEnvironment.reset` and its lanes' resets differ: {found}."
         return
-    sample = jax.jit(jax.vmap(lambda key: env.action_space.sample(key)))
     # Some lanes are about to end: more and more of them, and finally all.
     steps = [n for n in (0, 1, 127, 128, 129, 299) if n < num_envs] + [num_envs, 5]
     for t, about_to_end in enumerate(steps):
@@ -721,7 +725,7 @@ def _lanes(probe: Probe) -> Iterator[str]:
             lanes < about_to_end, jnp.int32(probe.time_limit - 1), jnp.int32(2)
         )
         states = with_time(states, time)
-        actions = sample(jr.split(probe.sub_key(100 + t), num_envs))
+        actions = _samples(env.action_space, jr.split(probe.sub_key(100 + t), num_envs))
         step = envs.step(probe.sub_key(t), states, actions)
         expected = by_hand(env, probe.sub_key(t), states, actions)
         ended = step.terminated | step.truncated
