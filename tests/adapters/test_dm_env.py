@@ -53,6 +53,13 @@ def test_seeds():
     assert (observation != first.reset().observation).any()
 
 
+def test_an_episode_that_ends_in_both_ways_is_terminated():
+    env = to_dm_env(CartPole(max_steps=1, theta_threshold=1e-9))
+    env.reset()
+    step = env.step(0)
+    assert step.last() and step.discount == 0
+
+
 def test_specifications():
     env = to_dm_env(Pendulum())
     assert env.action_spec().maximum == 2 and env.observation_spec().shape == (3,)

@@ -213,6 +213,12 @@ class TestManyEnvironments:
         with pytest.raises(ValueError, match="must be 5 booleans; got"):
             envs.reset(options={"reset_mask": np.ones(3, bool)})
 
+    def test_the_first_reset_is_of_all_lanes(self):
+        mask = np.array([True, False, True, True, False])
+        first, second = vector("Disabled"), vector("Disabled")
+        observations, _ = first.reset(seed=1, options={"reset_mask": mask})
+        np.testing.assert_array_equal(observations, second.reset(seed=1)[0])
+
     def test_seeds(self):
         first, second = vector("SameStep"), vector("SameStep")
         np.testing.assert_array_equal(first.reset(seed=1)[0], second.reset(seed=1)[0])

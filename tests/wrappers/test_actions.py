@@ -19,6 +19,7 @@ from eqenvs import (
     CliffWalking,
     ContinuousMountainCar,
     from_config,
+    FrozenLake,
     Pendulum,
     PointRobot,
     to_config,
@@ -243,6 +244,17 @@ def test_a_time_limit_around_repeats_counts_actions():
         state = step.state
         assert step.truncated == expected
     assert state.inner.time == 15
+
+
+def test_one_repeat_changes_nothing():
+    env = FrozenLake()
+    for seed in range(9):
+        state = env.reset(jr.key(seed))[1]
+        step = env.advance(jr.key(seed), state, 2)
+        repeated = ActionRepeat(env, 1)
+        state = repeated.reset(jr.key(seed))[1]
+        other = repeated.advance(jr.key(seed), state, 2)
+        assert step.observation == other.observation
 
 
 def test_no_time_limit_stays_none():

@@ -230,3 +230,14 @@ def test_gradients_of_frames():
         return env.advance(KEY, state, action).observation.sum()
 
     assert gradient(jnp.array([0.3])) != 0
+
+
+def test_noise_is_independent_of_what_the_environment_draws():
+    env = NoisyObservation(CartPole(), 1.0)
+    states = [env.reset(KEY)[1], env.advance(KEY, env.reset(KEY)[1], 1).state]
+    outer = NoisyObservation(env, 1.0)
+    around = [outer.reset(KEY)[1], outer.advance(KEY, outer.reset(KEY)[1], 1).state]
+    for one, two in zip(states, around, strict=True):
+        np.testing.assert_array_equal(one.noise, two.inner.noise)
+        assert not np.isin(two.noise, one.noise).any()
+        assert not np.isin(one.noise, jr.normal(KEY, (4,))).any()

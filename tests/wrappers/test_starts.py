@@ -6,17 +6,22 @@ import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from jaxtyping import Array, Float, Int32
 from scipy import stats
 
 from eqenvs import (
+    AbstractEnvironment,
     CartPole,
     from_config,
     Pendulum,
     PointRobot,
     StickyAction,
     to_config,
+    Transition,
     VectorEnvironment,
 )
+from eqenvs.environments.classic_control.cartpole import CartPoleState
+from eqenvs.fields import real, time_limit
 from eqenvs.spaces import Box
 from eqenvs.wrappers import DrawnEnvironment, RewardScale, StartFrom, Trial
 
@@ -183,3 +188,50 @@ def test_gradients_reach_what_the_draw_is_made_of():
         return env.advance(KEY, state, jnp.ones(1)).observation.sum()
 
     assert gradient(jnp.array(2.0)) != 0
+
+
+class Paid(AbstractEnvironment[CartPoleState, Array, Array]):
+    """The action is the reward."""
+
+    highest: Float[Array, ""] = real(1.0, "Highest action.")
+    max_steps: Int32[Array, ""] = time_limit(20)
+
+    def initial_state(self, key):
+        return CartPole().initial_state(key)
+
+    def transition(self, key, state, action):
+        return Transition(eqx.tree_at(lambda s: s.time, state, state.time + 1), action)
+
+    def observe(self, state):
+        return state.x
+
+    @property
+    def action_space(self):
+        return Box(0.0, self.highest, ())
+
+    @property
+    def observation_space(self):
+        return Box(-jnp.inf, jnp.inf, ())
+
+
+def draw_paid(key):
+    limit = jr.randint(key, (), 2, 9, jnp.int32)
+    return Paid(jr.uniform(key, minval=1.0, maxval=2.0), limit)
+
+
+def test_the_limits_are_those_of_the_environment_that_was_drawn():
+    env = DrawnEnvironment(draw_paid, Box(0.0, 3.0, ()))
+    assert env.max_steps == 8
+    limits = set()
+    for key in jr.split(KEY, 6):
+        _, state = env.reset(key)
+        drawn = env.drawn(state)
+        rewards, truncated = [], False
+        while not truncated:
+            step = env.advance(key, state, env.action_space.high)
+            state, truncated = step.state, bool(step.truncated)
+            rewards.append(float(step.reward))
+        limits.add(len(rewards))
+        assert len(rewards) == drawn.max_steps
+        assert set(rewards) == {float(drawn.highest)}
+    assert len(limits) > 1

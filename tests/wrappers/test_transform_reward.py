@@ -71,3 +71,13 @@ def test_noise():
     np.testing.assert_array_equal(bare, noisy)
     quiet = rollout(RewardNoise(CartPole(), 0.0), None, 0, num_steps=9)
     assert (quiet.trajectory.reward == 1).all()
+
+
+def test_noise_is_independent_of_the_noise_of_other_wrappers():
+    """And of what the environment itself draws."""
+    state, action = CartPole().reset(KEY)[1], 1
+    inner = RewardNoise(CartPole(), 1.0)
+    one = inner.step(KEY, state, action).reward - 1
+    two = RewardNoise(inner, 1.0).step(KEY, state, action).reward - 1
+    assert abs(two - 2 * one) > 1e-3
+    assert abs(one - jr.normal(KEY)) > 1e-3

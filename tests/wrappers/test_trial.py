@@ -178,3 +178,12 @@ def test_the_time_limit_of_a_trial_fits_its_dtype(max_steps):
     env = Trial(PointRobot(max_steps=max_steps), 2)
     assert env.max_steps == NO_LIMIT
     assert Trial(PointRobot(max_steps=2**30 - 1), 2).max_steps == 2**31 - 2
+
+
+def test_what_a_wrapper_keeps_survives_the_episodes_of_a_trial():
+    env = Trial(StickyAction(PointRobot(max_steps=1), 0.0, carry_over=True), 3)
+    _, state = env.reset(KEY)
+    action = jnp.array([0.1, -0.1])
+    step = env.advance(KEY, state, action)
+    assert step.info["episode_ended"] and step.state.inner.time == 0
+    np.testing.assert_array_equal(step.state.inner.last_action, action)
