@@ -164,7 +164,7 @@ class AbstractLoop(LoopBase, Generic[State, Action, Observation]):
 
         **Returns:**
 
-        A [`eqenvs.TimeStep`][] with the `observation` and `state` right after the
+        An [`eqenvs.TimeStep`][] with the `observation` and `state` right after the
         transition.
 
         **Raises:**
@@ -189,7 +189,7 @@ class AbstractLoop(LoopBase, Generic[State, Action, Observation]):
 
         **Returns:**
 
-        A [`eqenvs.TimeStep`][].
+        An [`eqenvs.TimeStep`][].
 
         **Raises:**
 
@@ -287,7 +287,7 @@ class AbstractEnvironment(AbstractParametric, AbstractLoop[State, Action, Observ
 
         **Returns:**
 
-        A [`eqenvs.Transition`][].
+        An [`eqenvs.Transition`][].
         """
 
     @abc.abstractmethod

@@ -54,7 +54,7 @@ class Trajectory(NamedTuple):
 class Rollout(NamedTuple):
     """The result of [`eqenvs.rollout`][].
 
-    - `trajectory`: a [`eqenvs.Trajectory`][], or `None` if it was not stored.
+    - `trajectory`: an [`eqenvs.Trajectory`][], or `None` if it was not stored.
     - `episode_return`: the sum of the rewards of each lane's first episode.
     - `episode_length`: the number of its steps.
     - `finished`: whether it ended within the steps that were taken.
@@ -126,7 +126,7 @@ def rollout(
 
     **Returns:**
 
-    A [`eqenvs.Rollout`][].
+    An [`eqenvs.Rollout`][].
 
     **Raises:**
 
@@ -185,7 +185,7 @@ def population_rollout(
 
     **Returns:**
 
-    A [`eqenvs.Rollout`][] whose arrays have a leading axis for the population.
+    An [`eqenvs.Rollout`][] whose arrays have a leading axis for the population.
     """
     _check_environment(env)
     initial_carry = _initial_carry(policies, initial_carry)
@@ -236,7 +236,7 @@ def evaluate(
 
     **Returns:**
 
-    A [`eqenvs.Evaluation`][] of exactly that many episodes.
+    An [`eqenvs.Evaluation`][] of exactly that many episodes.
 
     **Raises:**
 
