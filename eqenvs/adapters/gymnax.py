@@ -19,7 +19,7 @@ from gymnax.environments.environment import Environment
 from jaxtyping import Array, ArrayLike, Int32, Key, PyTree
 
 from .._environment import AbstractEnvironment, AbstractState, Transition
-from .._parametric import unknown_parameter
+from .._parametric import described_fields, unknown_parameter
 from ..fields import time_limit
 from ..spaces import AbstractSpace, Box, Dict, Discrete, Tuple
 from ._foreign import as_arrays, has_x64, like, rules
@@ -53,21 +53,22 @@ class GymnaxParams(eqx.Module):
 
         **Raises:**
 
-        `TypeError` if there is no such field, or it is static.
+        `TypeError` if there is no such field, or it is static; `TypeError` or
+        `ValueError` if its new value is not allowed.
         """
         env = self.env
+        described = described_fields(type(env))
         if "max_steps_in_episode" in parameters:
             parameters["max_steps"] = parameters.pop("max_steps_in_episode")
         names = [name for name, x in vars(env).items() if eqx.is_array(x)]
         for name, value in parameters.items():
             if name not in names:
                 raise TypeError(unknown_parameter(type(env).__name__, name, names))
-            old = getattr(env, name)
-            env = eqx.tree_at(
-                lambda env, name=name: getattr(env, name),
-                env,
-                jnp.asarray(value, old.dtype),
-            )
+            if name in described and np.ndim(value) == described[name].parameter.rank:
+                value = described[name].parameter(value)
+            else:  # of a batch
+                value = jnp.asarray(value, getattr(env, name).dtype)
+            env = eqx.tree_at(lambda env, name=name: getattr(env, name), env, value)
         return GymnaxParams(env)
 
 

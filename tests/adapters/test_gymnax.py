@@ -71,6 +71,16 @@ class TestParameters:
             params.replace(gravty=1)
         assert adapter.default_params.env is not None
 
+    def test_values_that_are_not_allowed(self):
+        _, params = to_gymnax(CartPole())
+        for values, message in (
+            ({"max_steps_in_episode": np.int64(2**32 + 500)}, "max_steps must be"),
+            ({"gravity": float("nan")}, "CartPole.gravity must be .*; got nan"),
+            ({"cart_mass": -1.0}, "CartPole.cart_mass must be .*; got -1"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                params.replace(**values)
+
     def test_mapped_over_as_in_gymnax(self):
         adapter, params = to_gymnax(CartPole())
         gravities = jnp.array([1.0, 20.0])
