@@ -171,7 +171,7 @@ class AbstractLoop(LoopBase, Generic[State, Action, Observation]):
 
         As `step` does.
         """
-        check_scalars(self._lane, action)
+        check_scalars(self, action)
         return _advance(self, key, state, hold_scalars(action))
 
     def step(
@@ -197,7 +197,7 @@ class AbstractLoop(LoopBase, Generic[State, Action, Observation]):
         this environment, `action` does not have the shape and dtype of `action_space`,
         or is a Python or NumPy number outside a `Discrete` space.
         """
-        check_scalars(self._lane, action)
+        check_scalars(self, action)
         return _step(self, key, state, hold_scalars(action))
 
 

@@ -191,6 +191,10 @@ class VectorEnvironment(AbstractLoop[State, Action, Observation]):
 
     @property
     def _lane(self) -> AbstractEnvironment[State, Action, Observation]:
+        try:
+            self.env.action_space  # noqa: B018
+        except (TypeError, ValueError):  # the bounds of a Box are a batch
+            return map_leaves(lambda x: x[0], self.env, self._axes)
         return self.env
 
 

@@ -144,7 +144,7 @@ def _as_numpy(value: Any) -> np.ndarray:
     return np.asarray(value)
 
 
-def check_scalars(env: Any, action: Any) -> None:
+def check_scalars(loop: Any, action: Any) -> None:
     """Raises if `action` is a number outside a space of integers.
 
     Only Python and NumPy numbers are checked. Checking an array on a device would mean
@@ -152,13 +152,14 @@ def check_scalars(env: Any, action: Any) -> None:
 
     **Arguments:**
 
-    - `env`: what has an `action_space`.
+    - `loop`: an environment, or many.
     - `action`: an action, or several with a leading axis.
     """
     if isinstance(action, jax.Array):
         return
     # Making the space takes time, so it is made only where there are such numbers.
     if any(map(_is_known_integer, jax.tree.leaves(action))):
+        env = loop._lane
         _check_integers(env.action_space, action, f"the action of {type(env).__name__}")
 
 

@@ -1,14 +1,26 @@
 """`VectorEnvironment`: its law is in test_conformance.py; here is the rest."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import jax.random as jr
 import numpy as np
 import pytest
+from jaxtyping import Array, Float, Int32
 
 import eqenvs
-from eqenvs import CartPole, Pendulum, VectorEnvironment
+from eqenvs import (
+    AbstractEnvironment,
+    CartPole,
+    Pendulum,
+    Transition,
+    VectorEnvironment,
+)
+from eqenvs.environments.classic_control.cartpole import CartPoleState
+from eqenvs.fields import real, time_limit
+from eqenvs.spaces import Box, Discrete, Tuple
 
 from .trees import assert_close, assert_equal
 
@@ -206,3 +218,43 @@ def test_more_lanes_than_a_chunk_with_64_bit_numbers(x64):
     assert (eqenvs.evaluate(env, None, 0, 129).episode_length == 3).all()
     result = eqenvs.rollout(env, None, 0, num_envs=129, store=False)
     assert result.finished.all() and result.episode_return.dtype == jnp.float64
+
+
+class Paid(AbstractEnvironment[CartPoleState, Any, Any]):
+    """The second part of the action is the reward."""
+
+    highest: Float[Array, ""] = real(1.0, "Highest action.")
+    max_steps: Int32[Array, ""] = time_limit(20)
+
+    def initial_state(self, key):
+        return CartPole().initial_state(key)
+
+    def transition(self, key, state, action):
+        next_state = eqx.tree_at(lambda s: s.time, state, state.time + 1)
+        return Transition(next_state, action[1])
+
+    def observe(self, state):
+        return state.x
+
+    @property
+    def action_space(self):
+        return Tuple((Discrete(2), Box(0.0, self.highest, ())))
+
+    @property
+    def observation_space(self):
+        return Box(-jnp.inf, jnp.inf, ())
+
+
+def test_numbers_as_actions_of_a_batch_of_bounds():
+    envs = VectorEnvironment(Paid(), 3)
+    envs = eqx.tree_at(lambda e: e.env.highest, envs, jnp.array([1.0, 2.0, 3.0]))
+    _, states = envs.reset(jr.key(0))
+    step = envs.step(jr.key(1), states, (np.array([0, 1, 1]), jnp.full(3, 9.0)))
+    np.testing.assert_array_equal(step.reward, [1.0, 2.0, 3.0])
+    with pytest.raises(ValueError, match=r"Paid\[0\] must be in Discrete\(2\); got"):
+        envs.step(jr.key(1), states, (np.array([0, 2, 1]), jnp.ones(3)))
+    torques = eqx.tree_at(lambda e: e.max_torque, Pendulum(), jnp.array([1.0, 2.0]))
+    pendulums = VectorEnvironment(torques, 2)
+    _, states = pendulums.reset(jr.key(0))
+    with pytest.raises(TypeError, match=r"of Pendulum must be in .* dtype int"):
+        pendulums.step(jr.key(1), states, np.ones((2, 1), int))
