@@ -160,7 +160,7 @@ def test_numbers_in_info_have_an_axis_for_the_lanes(num_envs):
     for call in (envs.step, envs.advance):
         info = call(jr.key(1), states, actions).info
         assert info["a"].shape == info["b"]["c"].shape == (num_envs,)
-        assert info["a"].dtype == jnp.int32 and not info["a"].weak_type
+        assert info["a"].dtype == jnp.asarray(2).dtype and not info["a"].weak_type
 
 
 class TestActions:
@@ -188,9 +188,9 @@ class TestActions:
         ):
             with pytest.raises(ValueError, match=message):
                 env.step(jr.key(1), state, action)
-        with pytest.raises(TypeError, match=r"got \{'a': i32\[\]"):
+        with pytest.raises(TypeError, match=r"got \{'a': i\d\d\[\]"):
             env.step(jr.key(1), state, {"a": 1})
-        with pytest.raises(TypeError, match=r"\['b'\] must be in Tuple.* got i32\[\]"):
+        with pytest.raises(TypeError, match=r"\['b'\] must be in Tuple.* got i\d\d\[\]"):
             env.step(jr.key(1), state, {"a": 1, "b": 2})
         envs = VectorEnvironment(env, 2)
         _, states = envs.reset(jr.key(0))
