@@ -190,7 +190,7 @@ class TestActions:
                 env.step(jr.key(1), state, action)
         with pytest.raises(TypeError, match=r"got \{'a': i\d\d\[\]"):
             env.step(jr.key(1), state, {"a": 1})
-        with pytest.raises(TypeError, match=r"\['b'\] must be in Tuple.* got i\d\d\[\]"):
+        with pytest.raises(TypeError, match=r"'b'\] must be in Tuple.* got i\d\d\[\]"):
             env.step(jr.key(1), state, {"a": 1, "b": 2})
         envs = VectorEnvironment(env, 2)
         _, states = envs.reset(jr.key(0))
