@@ -91,7 +91,7 @@ def test_the_critic_is_asked_about_where_an_episode_was_cut_off(max_steps):
     states, _, _, steps = eqx.filter_jit(_collect)(ppo, envs, learner, jr.key(2))
     assert (steps.reward == 0.5).all()
     assert all(0 < lanes.sum() < 8 for lanes in steps.draw)  # Each has its own key.
-    _, value, next_value = evaluate_states(
+    _, value, next_value = eqx.filter_jit(evaluate_states)(
         agent,
         None,
         append(steps.observation, envs.observe(states)),
@@ -99,7 +99,7 @@ def test_the_critic_is_asked_about_where_an_episode_was_cut_off(max_steps):
         steps.terminated,
         steps.truncated,
     )
-    value_of = jax.vmap(jax.vmap(agent.value))
+    value_of = jax.jit(jax.vmap(jax.vmap(agent.value)))
     np.testing.assert_allclose(value, value_of(steps.observation), atol=1e-6)
     # What a terminated episode ended on has no value, whatever is written there.
     expected = jnp.where(
@@ -127,13 +127,14 @@ def test_steps_are_dealt_out_evenly(num_steps, group_size):
     """And a device with some of the lanes deals its own steps out as one with all."""
     key, lanes = jr.key(0), jnp.arange(8, dtype=jnp.uint32)
     num_minibatches = {6: 3, 3: 2, 1: 4}[num_steps]
-    order = np.asarray(shuffle(key, lanes, num_steps, num_minibatches))
+    deal = eqx.filter_jit(shuffle)
+    order = np.asarray(deal(key, lanes, num_steps, num_minibatches))
     assert (np.sort(order.ravel()) == np.arange(8 * num_steps)).all()
     for minibatch in order:
         groups, counts = np.unique(minibatch % 8 // group_size, return_counts=True)
         assert len(groups) == 8 // group_size and len(set(counts)) == 1
     step, lane = order // 8, order % 8
-    here = np.asarray(shuffle(key, lanes[4:], num_steps, num_minibatches))
+    here = np.asarray(deal(key, lanes[4:], num_steps, num_minibatches))
     for minibatch, *whole in zip(here, step, lane, strict=True):
         expected = {(t, i) for t, i in zip(*whole, strict=True) if i >= 4}
         assert {(x // 4, 4 + x % 4) for x in minibatch} == expected
@@ -174,7 +175,7 @@ def test_the_loss_is_that_of_the_paper(either_precision):
             ended=jnp.zeros(64, bool),
             carry=None,
         )
-        loss, losses = _loss(ppo, agent, batch)
+        loss, losses = eqx.filter_jit(_loss)(ppo, agent, batch)
         scaled = (advantage - advantage.mean()) / advantage.std()
         ratio = np.exp(log_prob - old_log_prob)
         clipped = np.clip(ratio, 0.9, 1.1)
