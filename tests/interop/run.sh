@@ -3,6 +3,7 @@
 # them:
 #
 #     bash tests/interop/run.sh [arguments of pytest]
+#     bash tests/interop/run.sh --install    makes the environments, and runs no test
 #
 # jax-envelope needs Python 3.12, for which not every package here has a wheel.
 set -euo pipefail
@@ -15,6 +16,11 @@ if command -v pyenv > /dev/null; then
     2> /dev/null || echo python3.12)
 fi
 failed=()
+only_install=false
+if [ "${1:-}" = --install ]; then
+  only_install=true
+  shift
+fi
 
 run() { # NAME PYTHON EXTRAS, and arguments of pytest
   local name=$1 python=$2 extras=$3 folder=.interop/$1 wanted
@@ -28,8 +34,12 @@ run() { # NAME PYTHON EXTRAS, and arguments of pytest
       --constraint tests/interop/constraints.txt --editable ".[$extras]"
     echo "$wanted" > "$folder/.installed"
   fi
+  if $only_install; then
+    return
+  fi
   echo "== $name: $("$folder/bin/python" --version)"
-  "$folder/bin/python" -m pytest -p no:cacheprovider -m interop -rs "$@" ||
+  "$folder/bin/python" -m pytest -n 2 --dist loadgroup -p no:cacheprovider \
+    -m interop -rs "$@" ||
     failed+=("$name")
 }
 
