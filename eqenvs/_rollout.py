@@ -113,7 +113,8 @@ def rollout(
     - `key`: a JAX PRNG key, or an integer seed for [`eqenvs.random.key`][]. With an
         array of keys, every array of the result gets a leading axis for them, and each
         key gives the same result as alone.
-    - `num_steps`: number of steps; by default the time limit, `env.max_steps`.
+    - `num_steps`: number of steps; by default the time limit, `env.max_steps`. A task
+        without one has no default.
     - `num_envs`: number of lanes. If given, arrays get an axis for the lanes, after the
         axis of time.
     - `initial_carry`: the carry of a recurrent policy at the start of an episode; by
@@ -136,7 +137,7 @@ def rollout(
     initial_carry = _initial_carry(policy, initial_carry)
     _check_policy(policy, initial_carry)
     if num_steps is None:
-        num_steps = _time_limit(env)
+        num_steps = _default_steps(env)
     check_count("num_steps", num_steps)
     if num_envs is not None:
         check_count("num_envs", num_envs)
@@ -209,7 +210,7 @@ def population_rollout(
         )
 
     if num_steps is None:
-        num_steps = _time_limit(env)
+        num_steps = _default_steps(env)
     return eqx.filter_vmap(play)(policies)
 
 
@@ -595,6 +596,17 @@ def _check_carry(result: Any, carry: PyTree) -> None:
             "the carry that a policy returns must be like its initial_carry, "
             f"{wanted}; got {given}."
         )
+
+
+def _default_steps(env: AbstractEnvironment) -> int:
+    """The number of steps of a rollout if none was given."""
+    limit = _time_limit(env)
+    if limit == NO_LIMIT:
+        raise ValueError(
+            f"num_steps must be given: {type(env).__name__} has no time limit, whose "
+            "number of steps would be the default."
+        )
+    return limit
 
 
 def _time_limit(env: AbstractEnvironment) -> int:

@@ -233,6 +233,16 @@ def test_mistakes(unchecked):
         jax.jit(lambda n: rollout(CartPole(max_steps=n), None, jr.key(0)))(3)
 
 
+def test_a_task_without_a_time_limit_has_no_default_number_of_steps():
+    env = eqenvs.CliffWalking()
+    match = "num_steps must be given: CliffWalking has no time limit"
+    with pytest.raises(ValueError, match=match):
+        rollout(env, None, 0)
+    policies = jax.tree_util.Partial(lambda bias, key, observation: 0, jnp.zeros(2))
+    with pytest.raises(ValueError, match=match):
+        population_rollout(env, policies, 0)
+
+
 def test_a_mesh_that_does_not_fit(unchecked):
     mesh = jax.make_mesh((1,), ("lanes",))
     with pytest.raises(TypeError, match=r"mesh must be a jax\.sharding\.Mesh"):
