@@ -49,3 +49,6 @@ def truncates_only_at_max_steps(env: Any) -> bool:
     if isinstance(env, DrawnEnvironment):
         return truncates_only_at_max_steps(env._example)
     return type(env).truncated is AbstractEnvironment.truncated
+
+
+__all__ = ["TimeLimit"]
