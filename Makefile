@@ -7,16 +7,16 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 
-.PHONY: help demo test test-quick test-optimized test-x64 test-trained test-site test-browser test-interop test-versions lint format docs bench clean
+.PHONY: help demo test test-quick test-exhaustive test-optimized test-x64 test-trained test-site test-browser test-interop test-versions lint format docs bench clean
 
 help:  ## This list.
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed-cli  ## Random rollouts, then an agent that learns CartPole.
 	$(BIN)/python examples/demo.py
 
-test: $(VENV)/.installed-dev  ## All tests, but for the next ones.
-	$(PYTEST) -m "not browser and not trained and not interop and not site"
+test: $(VENV)/.installed-dev  ## The tests; what takes longer is in the next targets.
+	$(PYTEST) -m "not exhaustive and not browser and not trained and not interop and not site"
 
 test-quick: $(VENV)/.installed-dev  ## The quick tests, in a few minutes.
 	$(PYTEST) -m quick
@@ -25,8 +25,11 @@ test-optimized: $(VENV)/.installed-dev  ## Exactness as users compile it, fully 
 	XLA_FLAGS=--xla_cpu_multi_thread_eigen=false $(PYTEST) tests/environments tests/test_recorded.py \
 		tests/test_gymnax_departures.py tests/test_random.py tests/test_threefry.py
 
-test-x64: $(VENV)/.installed-dev  ## The quick tests and conformance with 64-bit numbers.
-	JAX_ENABLE_X64=1 $(PYTEST) -m "quick or conformance"
+test-exhaustive: $(VENV)/.installed-dev  ## Every picture, and every wrapper around every kind of environment.
+	$(PYTEST) -m exhaustive
+
+test-x64: $(VENV)/.installed-dev  ## The quick tests, conformance and pictures with 64-bit numbers.
+	JAX_ENABLE_X64=1 $(PYTEST) -m "quick or conformance or exhaustive and not slow"
 
 test-trained: $(VENV)/.installed-dev  ## Each algorithm solves a task, from several seeds.
 	$(PYTEST) -m trained

@@ -79,7 +79,7 @@ _NOT_QUICK = {
     "test_examples.py",
     "test_recorded.py",
 }
-_NOT_QUICK_MARKERS = ("slow", "trained", "interop", "browser", "site")
+_NOT_QUICK_MARKERS = ("exhaustive", "slow", "trained", "interop", "browser", "site")
 _QUICK_IDS = {"Breakout-MinAtar", "CartPole-v1", "FrozenLake-misc", "Pendulum-v1"}
 
 

@@ -212,6 +212,7 @@ def test_it_solves_cartpole():
     assert result.episode_return.mean() > 490
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_it_learns_pendulum():
     options = spec("Pendulum-v1").training["ppo"]

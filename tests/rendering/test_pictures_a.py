@@ -18,6 +18,8 @@ from eqenvs.rendering import rasterize
 from .states_a import IDS, states
 
 
+pytestmark = pytest.mark.exhaustive
+
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 SIZE = 64
 

@@ -18,6 +18,9 @@ from eqenvs.rendering import Polygon
 from . import pictures
 
 
+pytestmark = pytest.mark.exhaustive
+
+
 def digits() -> eqenvs.AbstractEnvironment:
     """A one and a zero, as MNIST stores them: bytes that bsuite reads as signed."""
     images = np.zeros((2, 28, 28), np.uint8)
