@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -478,7 +479,7 @@ def test_wrappers(tmp_path):
     assert "in TimeLimit(" in output and "mean length 4.\n" in output
     env = agents.load(tmp_path / "runs/CartPole-v1-seed0").env
     assert env.observation_space.shape == (3, 2)
-    assert env.env.env.env.gravity == np.float32(3.7)
+    assert env.env.env.env.gravity == jnp.asarray(3.7)
     status, again, _ = call(
         "evaluate", "runs/CartPole-v1-seed0", "--num-episodes", 2, cwd=tmp_path
     )
