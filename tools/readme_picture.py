@@ -7,13 +7,15 @@ It needs the extras `agents` and `render`.
 """
 
 import math
+import pathlib
 import sys
 
 import numpy as np
-from PIL import Image
 
 import eqenvs
 from eqenvs import agents, rendering
+from eqenvs._files import write_safely
+from eqenvs.rendering._gif import as_gif
 
 
 IDS = [
@@ -67,15 +69,9 @@ def main(path: str) -> None:
         rendering.tile(np.stack(pictures), GAP, columns=COLUMNS)
         for pictures in zip(*films, strict=True)
     ]
-    # One palette for all moments, so that nothing flickers.
-    samples = Image.fromarray(np.concatenate(sheets[:: len(sheets) // 8]))
-    palette = samples.quantize(256, method=Image.Quantize.MEDIANCUT)
-    first, *others = (
-        Image.fromarray(sheet).quantize(palette=palette, dither=Image.Dither.NONE)
-        for sheet in sheets
-    )
-    duration = round(1000 / FRAMES_PER_SECOND)
-    first.save(path, save_all=True, append_images=others, duration=duration, loop=0)
+    sample = np.concatenate(sheets[:: len(sheets) // 8])
+    film = as_gif(sheets, sample, FRAMES_PER_SECOND, optimize=True)
+    write_safely(pathlib.Path(path), film)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,10 @@
 import difflib
 import importlib
 import os
+import pkgutil
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Any, TYPE_CHECKING
 
 
 if TYPE_CHECKING:
@@ -36,29 +37,41 @@ def find(
 
     `ValueError` if there is no such algorithm; `TypeError` if the class is not one.
     """
-    if name not in algorithms and name.count(":") != 1:
+    if name in algorithms:
+        return pkgutil.resolve_name(algorithms[name])
+    if name.count(":") != 1:
         close = difflib.get_close_matches(name.lower(), algorithms, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         raise ValueError(
             f"there is no algorithm {name!r}.{hint} The algorithms are "
             f"{', '.join(algorithms)}; one of your own is written 'module:Class'."
         )
-    look_in_current_folder()
-    from ..agents import AbstractAlgorithm
+    return import_class(name, "algorithm", "eqenvs.agents:AbstractAlgorithm")
 
-    module, class_name = algorithms.get(name, name).split(":")
+
+def import_class(name: str, kind: str, base: str) -> Any:
+    """A class of the user's own.
+
+    **Arguments:**
+
+    - `name`: what to import, written `"module:Class"`.
+    - `kind`: what to call it in an error message.
+    - `base`: what it must be a subclass of, written in the same way.
+
+    **Raises:**
+
+    `ValueError` if it cannot be imported; `TypeError` if it is no such class.
+    """
+    parent = pkgutil.resolve_name(base)
+    look_in_current_folder()
+    module, class_name = name.split(":")
     try:
         found = getattr(importlib.import_module(module), class_name)
     except (ImportError, AttributeError, ValueError) as error:
-        if name in algorithms:
-            raise
-        raise ValueError(
-            f"the algorithm {name!r} cannot be imported: {error}."
-        ) from error
-    if not (isinstance(found, type) and issubclass(found, AbstractAlgorithm)):
+        raise ValueError(f"the {kind} {name!r} cannot be imported: {error}.") from error
+    if not (isinstance(found, type) and issubclass(found, parent)):
         raise TypeError(
-            f"{name!r} must be a subclass of eqenvs.agents.AbstractAlgorithm; got "
-            f"{found!r}."
+            f"{name!r} must be a subclass of {base.replace(':', '.')}; got {found!r}."
         )
     return found
 

@@ -1,12 +1,11 @@
 """Wrappers on the command line: by name, or of the user's own."""
 
 import difflib
-import importlib
 from collections.abc import Sequence
 
 from .. import wrappers
 from .._environment import AbstractEnvironment
-from ._algorithms import look_in_current_folder
+from ._algorithms import import_class
 from ._arguments import parse
 
 
@@ -54,19 +53,14 @@ def wrap(env: AbstractEnvironment, words: Sequence[str]) -> AbstractEnvironment:
 
 def _find(name: str) -> type[wrappers.AbstractWrapper]:
     if name.count(":") == 1:
-        look_in_current_folder()
-        module, class_name = name.split(":")
-        try:
-            found = getattr(importlib.import_module(module), class_name)
-        except (ImportError, AttributeError, ValueError) as error:
-            raise ValueError(f"{name!r} cannot be imported: {error}.") from error
-        if _is_wrapper(found):
-            return found
-        raise TypeError(
-            f"{name!r} must be a subclass of eqenvs.wrappers.AbstractWrapper; got "
-            f"{found!r}."
-        )
-    known = {key: x for key, x in vars(wrappers).items() if _is_wrapper(x)}
+        return import_class(name, "wrapper", "eqenvs.wrappers:AbstractWrapper")
+    known = {
+        key: x
+        for key, x in vars(wrappers).items()
+        if isinstance(x, type)
+        and issubclass(x, wrappers.AbstractWrapper)
+        and not key.startswith("Abstract")
+    }
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1)
         hint = f" Did you mean {close[0]!r}?" if close else ""
@@ -75,11 +69,3 @@ def _find(name: str) -> type[wrappers.AbstractWrapper]:
             "'module:Class'."
         )
     return known[name]
-
-
-def _is_wrapper(x: object) -> bool:
-    return (
-        isinstance(x, type)
-        and issubclass(x, wrappers.AbstractWrapper)
-        and not x.__name__.startswith("Abstract")
-    )

@@ -19,6 +19,7 @@ import numpy as np
 
 from .._checks import check_count
 from .._files import write_safely
+from ._gif import as_gif
 from ._recording import as_path, record
 from .colors import SILVER
 from .raster import check_size, rasterize
@@ -138,7 +139,7 @@ def save_gif(
     - `TypeError` or `ValueError` if an argument is not as described above.
     - `OSError` if the file cannot be written.
     """
-    image = _import("PIL.Image")
+    _import("PIL.Image")
     if not 0 < frames_per_second <= 50:
         raise ValueError(
             "frames_per_second of a GIF must be positive and at most 50; got "
@@ -149,30 +150,10 @@ def save_gif(
     path = as_path(path, ".gif")
     pictures = _tiled(recording.scenes, size, 4)
     pictures = _with_progress(pictures, recording.num_frames, path, progress)
-    # One palette for all frames, so that nothing flickers.
     sample = np.linspace(0, recording.num_frames - 1, 8).astype(int)
     sample = np.asarray(_pictures(recording.scenes[sample], size))
-    sample = image.fromarray(sample.reshape(-1, *sample.shape[-2:]))
-    palette = sample.quantize(256, method=image.Quantize.MEDIANCUT)
-
-    def quantized(picture):
-        return image.fromarray(picture).quantize(
-            palette=palette, dither=image.Dither.NONE
-        )
-
-    first = next(pictures)
-    buffer = io.BytesIO()
-    quantized(first).save(
-        buffer,
-        "GIF",
-        save_all=True,
-        append_images=(quantized(picture) for picture in pictures),
-        duration=max(round(100 / frames_per_second), 2) * 10,
-        loop=0,
-        optimize=False,
-        disposal=1,
-    )
-    write_safely(path, buffer.getvalue())
+    sample = sample.reshape(-1, *sample.shape[-2:])
+    write_safely(path, as_gif(pictures, sample, frames_per_second))
     return path
 
 
