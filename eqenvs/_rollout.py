@@ -141,13 +141,7 @@ def rollout(
     check_count("num_steps", num_steps)
     if num_envs is not None:
         check_count("num_envs", num_envs)
-    check_flag("store", store)
-    check_flag("states", states)
-    if states and not store:
-        raise ValueError(
-            "states=True puts the states into the trajectory: store must be True; got "
-            "store=False."
-        )
+    _check_stored(store, states)
     _check_mesh(mesh, "num_envs", num_envs)
     keys = as_keys(key, "rollout")
     play = ft.partial(
@@ -174,6 +168,7 @@ def population_rollout(
     num_envs: int | None = None,
     initial_carry: PyTree = None,
     store: bool = False,
+    states: bool = False,
 ) -> Rollout:
     """Plays every policy of a population, all with the same random numbers.
 
@@ -181,6 +176,9 @@ def population_rollout(
 
     - `policies`: a policy that is a pytree, whose arrays have a leading axis for the
         members of the population, as `equinox.filter_vmap` makes it.
+    - `store`: whether to return the trajectories; by default they are not.
+    - `states`: whether the trajectories include the states, for example to draw them;
+        it requires `store=True`.
 
     The others are those of [`eqenvs.rollout`][].
 
@@ -198,6 +196,8 @@ def population_rollout(
             f"members of the population; got {policies!r}."
         )
 
+    _check_stored(store, states)
+
     def play(policy):
         return rollout(
             env,
@@ -207,6 +207,7 @@ def population_rollout(
             num_envs=num_envs,
             initial_carry=initial_carry,
             store=store,
+            states=states,
         )
 
     if num_steps is None:
@@ -518,6 +519,16 @@ def _spread(
         )(leaves, *args)
 
     return spread
+
+
+def _check_stored(store: Any, states: Any) -> None:
+    check_flag("store", store)
+    check_flag("states", states)
+    if states and not store:
+        raise ValueError(
+            "states=True puts the states into the trajectory: store must be True; got "
+            "store=False."
+        )
 
 
 def _check_mesh(mesh: Any, name: str, count: int | None) -> None:

@@ -114,6 +114,19 @@ def test_a_population():
         np.testing.assert_array_equal(result.episode_return[i], alone.episode_return)
 
 
+def test_the_states_of_a_population():
+    env = CartPole()
+    gains = jnp.array([0.3, -1.0])
+    kwargs = dict(num_steps=30, num_envs=3, store=True, states=True)
+    result = population_rollout(env, Balance(gains), jr.key(0), **kwargs)
+    for i in range(2):
+        alone = rollout(env, Balance(gains[i]), jr.key(0), **kwargs)
+        assert_close(jax.tree.map(lambda x, i=i: x[i], result), alone)
+    assert result.trajectory.next_state.time.shape == (2, 30, 3)
+    viewer = eqenvs.rendering.Viewer(env, result, policies=True)
+    assert list(viewer.recordings) == ["policy 0", "policy 1"]
+
+
 def test_a_recurrent_policy_starts_every_episode_anew():
     env = CartPole(max_steps=7)
     start = {"steps": jnp.int32(0)}

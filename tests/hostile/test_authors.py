@@ -310,8 +310,12 @@ def test_a_population_of_no_size():
 
 
 def test_states_without_a_trajectory():
-    with pytest.raises(ValueError, match=r"states=True .* store must be True; got"):
+    match = r"states=True .* store must be True; got"
+    with pytest.raises(ValueError, match=match):
         rollout(CartPole(), None, 0, store=False, states=True)
+    policies = jax.tree_util.Partial(lambda bias, key, observation: 0, jnp.zeros(2))
+    with pytest.raises(ValueError, match=match):
+        population_rollout(CartPole(), policies, 0, states=True)
 
 
 def test_actions_that_are_too_large_for_a_number():
