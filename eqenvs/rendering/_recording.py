@@ -181,14 +181,28 @@ _WRITERS = {
 
 
 def as_path(path: str | os.PathLike[str], suffix: str) -> pathlib.Path:
-    """The path of a file to write; raises `ValueError` if its name says that it is of
-    another format than that of `suffix`."""
+    """The path of a file to write, checked before anything is drawn.
+
+    **Raises:**
+
+    - `ValueError` if its name says that it is of another format than that of `suffix`.
+    - `OSError` if its folder does not exist, or it is itself a folder.
+    """
     path = pathlib.Path(path)
     given = path.suffix.lower()
     if given in _WRITERS and given != suffix:
         raise ValueError(
             f"the name of a {suffix} file cannot end in {given}, which "
             f"`{_WRITERS[given]}` writes; got {str(path)!r}."
+        )
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"path must be a file in an existing folder; got {str(path)!r}, and "
+            f"{str(path.parent)!r} is not a folder."
+        )
+    if path.is_dir():
+        raise IsADirectoryError(
+            f"path must be a file; got {str(path)!r}, which is a folder."
         )
     return path
 

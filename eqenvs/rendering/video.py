@@ -146,8 +146,8 @@ def save_gif(
             f"{frames_per_second!r}."
         )
     size = check_size(size)
-    recording = record(env, rollout, most_lanes=most_lanes)
     path = as_path(path, ".gif")
+    recording = record(env, rollout, most_lanes=most_lanes)
     pictures = _tiled(recording.scenes, size, 4)
     pictures = _with_progress(pictures, recording.num_frames, path, progress)
     sample = np.linspace(0, recording.num_frames - 1, 8).astype(int)
@@ -192,9 +192,10 @@ def save_mp4(
         raise ValueError(
             f"frames_per_second must be positive; got {frames_per_second!r}."
         )
-    recording = record(env, rollout, most_lanes=most_lanes)
+    size = check_size(size)
     path = as_path(path, ".mp4")
-    pictures = _tiled(recording.scenes, check_size(size), 4)
+    recording = record(env, rollout, most_lanes=most_lanes)
+    pictures = _tiled(recording.scenes, size, 4)
     pictures = _with_progress(pictures, recording.num_frames, path, progress)
     first = next(pictures)
     height, width = first.shape[:2]
@@ -280,8 +281,8 @@ def save_contact_sheet(
     image = _import("PIL.Image")
     check_count("num_pictures", num_pictures)
     size = check_size(size)
-    recording = record(env, rollout, most_lanes=most_lanes)
     path = as_path(path, ".png")
+    recording = record(env, rollout, most_lanes=most_lanes)
     number = min(num_pictures, recording.num_frames)
     moments = np.round(np.linspace(0, recording.num_frames - 1, number)).astype(int)
     pictures = np.asarray(_pictures(recording.scenes[moments], size))

@@ -134,3 +134,23 @@ def test_mistakes_are_named(tmp_path, save, settings, message, unchecked):
     with pytest.raises(ValueError, match=message):
         save(Cart(), STATES, tmp_path / settings.pop("name", "x"), **settings)
     assert not list(tmp_path.iterdir())
+
+
+class NeverDrawn:
+    def draw(self, state):
+        raise AssertionError("it was drawn")
+
+
+@pytest.mark.parametrize("save", [save_gif, save_mp4, save_contact_sheet])
+def test_a_path_is_checked_before_anything_is_drawn(tmp_path, save):
+    def refuse(error, match, name):
+        with pytest.raises(error, match=match):
+            save(NeverDrawn(), STATES, tmp_path / name)
+
+    refuse(ValueError, r"cannot end in \.html, which .* got '.*x\.html'", "x.html")
+    refuse(FileNotFoundError, r"existing folder; got '.*missing.x'", "missing/x")
+    refuse(IsADirectoryError, "must be a file; got .* a folder", ".")
+    if save is save_mp4:
+        with pytest.raises(ValueError, match="size must be positive"):
+            save(NeverDrawn(), STATES, tmp_path / "x", size=0)
+    assert not list(tmp_path.iterdir())
