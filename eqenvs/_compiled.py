@@ -8,6 +8,8 @@ import equinox as eqx
 import jax
 import numpy as np
 
+from ._stop import with_short_errors
+
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -22,6 +24,7 @@ def jit(function: Callable[P, T]) -> Callable[P, T]:
     of_arrays = jax.jit(function)
     of_anything = eqx.filter_jit(function)
 
+    @with_short_errors
     @ft.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
         compiled: Any = of_anything

@@ -24,6 +24,7 @@ from ._checks import (
 )
 from ._environment import AbstractEnvironment, advance_and_restart, NO_LIMIT
 from ._parametric import batch_axes
+from ._stop import with_short_errors
 from ._varying import vary, varying_axes
 from ._vector import all_lanes, VectorEnvironment
 
@@ -388,6 +389,7 @@ def _where(pred: Bool[Array, " num_envs"], on_true: PyTree, on_false: PyTree) ->
     return jax.tree.map(where, on_true, on_false)
 
 
+@with_short_errors
 @eqx.filter_jit
 def _rollout(
     env: AbstractEnvironment,
@@ -438,6 +440,7 @@ def _rollout(
     )
 
 
+@with_short_errors
 @eqx.filter_jit
 def _evaluate(
     env: AbstractEnvironment,

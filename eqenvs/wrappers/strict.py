@@ -4,9 +4,12 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.core
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Key, PyTree
 
+from .._checks import show
 from .._environment import (
     AbstractEnvironment,
     Action,
@@ -14,6 +17,7 @@ from .._environment import (
     State,
     Transition,
 )
+from .._stop import stop_if
 from ..fields import environment
 from ..spaces import AbstractSpace, Box, Discrete, MultiDiscrete
 from ._spaces import map_parts
@@ -26,6 +30,9 @@ class Strict(AbstractStatelessWrapper[State, Action, Observation]):
 
     Without this wrapper, an action outside the space is replaced by the nearest
     element, and NaN spreads silently. The checks cost time; use them to find a mistake.
+
+    The error is a `RuntimeError` of one line, which names the action and the space. In
+    a program that you compile yourself, JAX puts a traceback before that line.
     """
 
     env: AbstractEnvironment[State, Action, Observation] = environment()
@@ -35,12 +42,12 @@ class Strict(AbstractStatelessWrapper[State, Action, Observation]):
     ) -> Transition[State]:
         action = self.action_space.nearest(action)
         transition = self.inner_transition(key, state, action)
-        message = f"the reward of {type(self.env).__name__} is not a number."
-        return transition._replace(reward=_refuse_nan(transition.reward, message))
+        name = f"the reward of {type(self.env).__name__}"
+        return transition._replace(reward=_refuse_nan(transition.reward, name))
 
     def observe(self, state: State) -> Observation:
-        message = f"an observation of {type(self.env).__name__} is not a number."
-        return _refuse_nan(self.env.observe(state), message)
+        name = f"an observation of {type(self.env).__name__}"
+        return _refuse_nan(self.env.observe(state), name)
 
     @property
     def action_space(self) -> AbstractSpace:
@@ -48,12 +55,12 @@ class Strict(AbstractStatelessWrapper[State, Action, Observation]):
         return map_parts(lambda part: _strict(part, name), self.env.action_space)
 
 
-def _refuse_nan(tree: Any, message: str) -> Any:
+def _refuse_nan(tree: Any, name: str) -> Any:
     numbers = [x for x in jax.tree.leaves(tree) if eqx.is_inexact_array(x)]
     if not numbers:
         return tree
-    is_nan = jnp.stack([jnp.any(jnp.isnan(x)) for x in numbers])
-    return eqx.error_if(tree, is_nan, message)
+    is_nan = jnp.any(jnp.stack([jnp.any(jnp.isnan(x)) for x in numbers]))
+    return stop_if(is_nan, tree, lambda: f"{name} is not a number.")
 
 
 # Every loop and wrapper takes the nearest element of the action space first, so this is
@@ -61,8 +68,15 @@ def _refuse_nan(tree: Any, message: str) -> Any:
 
 
 def _refuse_outside(space: Any, value: Any) -> Any:
-    plain = f"the action of {space.owner} must be in {space}."
-    return eqx.error_if(value, ~space.contains(value), plain)
+    def explain(space: Any, value: Any) -> str:
+        got = show(value) if isinstance(value, jax.core.Tracer) else _numbers(value)
+        return f"the action of {space.owner} must be in {space}; got {got}."
+
+    return stop_if(~space.contains(value), value, explain, space, value)
+
+
+def _numbers(value: np.ndarray) -> str:
+    return np.array2string(value, separator=", ", threshold=8, max_line_width=1_000)
 
 
 class _StrictBox(Box):
