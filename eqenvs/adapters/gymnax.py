@@ -57,15 +57,16 @@ class GymnaxParams(eqx.Module):
         `ValueError` if its new value is not allowed.
         """
         env = self.env
+        owner = type(env).__name__
         described = described_fields(type(env))
-        if "max_steps_in_episode" in parameters:
-            parameters["max_steps"] = parameters.pop("max_steps_in_episode")
         names = [name for name, x in vars(env).items() if eqx.is_array(x)]
-        for name, value in parameters.items():
+        for given_name, value in parameters.items():
+            name = "max_steps" if given_name == "max_steps_in_episode" else given_name
             if name not in names:
-                raise TypeError(unknown_parameter(type(env).__name__, name, names))
+                raise TypeError(unknown_parameter(owner, given_name, names))
             if name in described and np.ndim(value) == described[name].parameter.rank:
-                value = described[name].parameter(value)
+                parameter = described[name].parameter.named(f"{owner}.{given_name}")
+                value = parameter(value)
             else:  # of a batch
                 value = jnp.asarray(value, getattr(env, name).dtype)
             env = eqx.tree_at(lambda env, name=name: getattr(env, name), env, value)

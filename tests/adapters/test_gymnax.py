@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import eqenvs
-from eqenvs import CartPole, FrozenLake, Pendulum
+from eqenvs import CartPole, FrozenLake, Pendulum, StickyAction
 from eqenvs.adapters import from_gymnax, to_gymnax
 
 
@@ -74,12 +74,17 @@ class TestParameters:
     def test_values_that_are_not_allowed(self):
         _, params = to_gymnax(CartPole())
         for values, message in (
-            ({"max_steps_in_episode": np.int64(2**32 + 500)}, "max_steps must be"),
+            ({"max_steps_in_episode": 0}, r"CartPole\.max_steps_in_episode must be"),
+            ({"max_steps_in_episode": np.int64(2**32 + 500)}, "fit 32 bits"),
+            ({"max_steps": 0}, r"CartPole\.max_steps must be .*; got 0"),
             ({"gravity": float("nan")}, "CartPole.gravity must be .*; got nan"),
             ({"cart_mass": -1.0}, "CartPole.cart_mass must be .*; got -1"),
         ):
             with pytest.raises(ValueError, match=message):
                 params.replace(**values)
+        _, params = to_gymnax(StickyAction(CartPole()))
+        with pytest.raises(TypeError, match="no parameter 'max_steps_in_episode'"):
+            params.replace(max_steps_in_episode=3)
 
     def test_mapped_over_as_in_gymnax(self):
         adapter, params = to_gymnax(CartPole())
