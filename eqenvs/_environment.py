@@ -43,6 +43,12 @@ NO_LIMIT = 2**31 - 1
 """The `max_steps` of a task that has no time limit."""
 
 
+def is_no_limit(name: str, value: Any) -> bool:
+    """Whether the parameter `name` is a time limit, and `value` means that there is
+    none."""
+    return name == "max_steps" and bool(value == NO_LIMIT)
+
+
 class AbstractState(eqx.Module):
     """The state of a process: everything that its future depends on."""
 

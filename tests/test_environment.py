@@ -137,6 +137,17 @@ def test_a_fresh_value_with_tree_at():
     )
 
 
+def test_what_counts_as_no_time_limit():
+    from eqenvs._environment import is_no_limit, NO_LIMIT
+
+    env = eqenvs.make("Blackjack-v1")
+    for value in (NO_LIMIT, env.max_steps, np.asarray(env.max_steps)):
+        assert is_no_limit("max_steps", value)
+    assert not is_no_limit("max_steps", 500)
+    assert not is_no_limit("max_steps", None)
+    assert not is_no_limit("size", NO_LIMIT)
+
+
 def test_repr_shows_the_parameters():
     assert "gravity=3.5" in repr(CartPole(gravity=3.5))
     assert "gravity=[1., 2.]" in repr(eqx.filter_vmap(CartPole)(jnp.array([1.0, 2.0])))

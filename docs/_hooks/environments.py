@@ -35,7 +35,7 @@ import fidelity  # noqa: E402
 from results import folded, number, originals, results  # noqa: E402
 
 import eqenvs  # noqa: E402
-from eqenvs._environment import NO_LIMIT  # noqa: E402
+from eqenvs._environment import is_no_limit, NO_LIMIT  # noqa: E402
 from eqenvs._parametric import described_fields  # noqa: E402
 from eqenvs.rendering import rasterize, Scene, Text  # noqa: E402
 from eqenvs.rendering.viewer._pack import pack_scenes, Packer  # noqa: E402
@@ -400,7 +400,7 @@ class Page:
             if name in self.spec.parameters:
                 default = repr(self.spec.parameters[name])
             shown_default = self._default(name, default)
-            if name == "max_steps" and default == str(NO_LIMIT):
+            if is_no_limit(name, self.spec.parameters.get(name, field.default)):
                 shown_default = "none"
             static = ' <span class="static">static</span>' if parameter.static else ""
             rows.append(

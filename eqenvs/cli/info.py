@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .._environment import NO_LIMIT
+from .._environment import is_no_limit
 from .._parametric import described_fields
 from .._registry import registered
 from . import _algorithms, _environments
@@ -34,7 +34,7 @@ class Info:
             parameter = field.parameter
             unit = f" [{parameter.unit}]" if parameter.unit else ""
             default = repr(own[name]) if name in own else field.default_text
-            if name == "max_steps" and default == str(NO_LIMIT):
+            if is_no_limit(name, own.get(name, field.default)):
                 default += " (no limit)"
             print(f"  {name} = {default or '(required)'}{unit}")
             print(f"      {plain_text(parameter.description)} ({parameter.allowed})")

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._checks import show, struct_of
-from .._environment import AbstractEnvironment, NO_LIMIT
+from .._environment import AbstractEnvironment, is_no_limit
 from .._parametric import batch_axes, map_leaves
 from .scene import Scene
 
@@ -352,7 +352,7 @@ def parameters_of(env: Any, all_lanes: int, lanes: int) -> list[tuple[str, str, 
                 value = np.asarray(value)[:lanes] if is_batched else np.asarray(value)
                 if np.all(value == value.flat[0]):  # It is the same in all lanes.
                     value = value.flat[0]
-                    if field.name == "max_steps" and value == NO_LIMIT:
+                    if is_no_limit(field.name, value):
                         value = "no limit"
                 found.append((field.name, unit, value))
         elif isinstance(value, bool | int | float | str):

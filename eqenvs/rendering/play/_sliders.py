@@ -8,7 +8,7 @@ from typing import Any
 import equinox as eqx
 import numpy as np
 
-from ..._environment import NO_LIMIT
+from ..._environment import is_no_limit, NO_LIMIT
 from ..._parametric import described_fields
 
 
@@ -40,7 +40,7 @@ def sliders_of(env: Any) -> list[dict[str, Any]]:
                 "unit": parameter.unit,
             }
             number = _number(value)
-            if name == "max_steps" and number == NO_LIMIT:
+            if is_no_limit(name, number):
                 found.append(about | {"value": "no limit"})
             elif number is not None and not parameter.static:
                 found.append(about | {"value": number} | _range(parameter, number))
