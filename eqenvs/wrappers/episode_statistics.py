@@ -39,7 +39,7 @@ class EpisodeStatistics(
 
     To get the mean return of a rollout, average the entries where `"is_episode_end"` is
     true. Rewards and episode ends are those of `env`, so put this wrapper around a
-    `TimeLimit`, and inside wrappers that change rewards.
+    `TimeLimit` or `StartFrom`, and inside wrappers that change rewards.
     """  # noqa: E501
 
     env: AbstractEnvironment[State, Action, Observation] = environment()

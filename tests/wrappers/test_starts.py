@@ -15,6 +15,7 @@ from eqenvs import (
     from_config,
     Pendulum,
     PointRobot,
+    rollout,
     StickyAction,
     to_config,
     Transition,
@@ -23,7 +24,13 @@ from eqenvs import (
 from eqenvs.environments.classic_control.cartpole import CartPoleState
 from eqenvs.fields import real, time_limit
 from eqenvs.spaces import Box
-from eqenvs.wrappers import DrawnEnvironment, RewardScale, StartFrom, Trial
+from eqenvs.wrappers import (
+    DrawnEnvironment,
+    EpisodeStatistics,
+    RewardScale,
+    StartFrom,
+    Trial,
+)
 
 
 KEY = jr.key(1)
@@ -84,6 +91,22 @@ def test_every_episode_begins_in_the_buffer():
         if step.truncated:
             assert (buffer.theta == state.theta).any()
     np.testing.assert_array_equal(env.states.theta, buffer.theta)
+
+
+def test_statistics_of_episodes_from_a_buffer():
+    """Around the buffer, they are those of the episodes; inside, they go on."""
+    plain, counted = CartPole(max_steps=6), EpisodeStatistics(CartPole(max_steps=6))
+    played = rollout(counted, None, KEY, num_steps=4, states=True).trajectory
+    buffer = jax.tree.map(lambda x: x[-1:], played.next_state)
+    around = EpisodeStatistics(StartFrom(plain, buffer.inner))
+    inside = StartFrom(counted, buffer)
+    for env, start in ((around, 0), (inside, 4)):
+        states = rollout(env, None, KEY, num_steps=7, states=True).trajectory.state
+        assert states.statistics.running_return.tolist()[0] == start
+        assert states.statistics.running_return.tolist()[6] == start
+        assert states.statistics.running_return.tolist()[5] == start + 5
+    last = rollout(around, None, KEY, num_steps=7).state.statistics
+    assert last.last_return == last.last_length == 6
 
 
 def test_another_buffer_does_not_recompile():
