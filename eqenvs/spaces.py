@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int32, Key, PyTree, Shaped
 
 from ._bound import AbstractValue
-from ._checks import check_key
+from ._checks import check_key, show
 from ._fusion import computed_if_needed
 from .random import below
 
@@ -145,7 +145,8 @@ def _as_numpy(value: Any) -> np.ndarray:
 
 
 def check_scalars(loop: Any, action: Any) -> None:
-    """Raises if `action` is a number outside a space of integers.
+    """Raises if `action` is a number outside a space of integers, or a single number or
+    a list for many environments.
 
     Only Python and NumPy numbers are checked. Checking an array on a device would mean
     waiting for it.
@@ -157,6 +158,11 @@ def check_scalars(loop: Any, action: Any) -> None:
     """
     if isinstance(action, jax.Array):
         return
+    if isinstance(action, (*_SCALAR_TYPES, str, list)) and loop._lane is not loop:
+        raise TypeError(
+            f"the actions of {type(loop._lane).__name__} must be arrays with a leading "
+            f"axis of size num_envs={loop.num_envs}; got {show(action)}."
+        )
     # Making the space takes time, so it is made only where there are such numbers.
     if any(map(_is_known_integer, jax.tree.leaves(action))):
         env = loop._lane
@@ -225,7 +231,10 @@ def _check_array(value: Any, name: str, space: Any, *kinds: Any) -> Array:
     if value.shape != shape:
         hint = ""
         if value.shape[max(value.ndim - len(shape), 0) :] == shape:
-            hint = " (For a batch, use `jax.vmap` or `VectorEnvironment`.)"
+            hint = (
+                " (For a batch, use `jax.vmap` or `VectorEnvironment`, with one axis "
+                "for the batch.)"
+            )
         raise ValueError(
             f"{name} must have shape {shape}, to be in {space}; got the shape "
             f"{value.shape}.{hint}"

@@ -194,7 +194,16 @@ def test_mistakes(unchecked):
     with pytest.raises(ValueError, match=r"actions.*num_envs=3; got the shape \(4,\)"):
         envs.step(jr.key(0), states, jnp.zeros(4, jnp.int32))
     with pytest.raises(ValueError, match=r"actions.*num_envs=3; got the shape \(\)"):
-        envs.step(jr.key(0), states, 1)
+        envs.step(jr.key(0), states, jnp.int32(1))
+    for action, got in ((1, "1"), (0.5, "0.5"), ([0, 1, 0], "a list of 3"), ("a", "'")):
+        match = f"actions of CartPole must be arrays .* num_envs=3; got {got}"
+        for step in (envs.step, envs.advance):
+            with pytest.raises(TypeError, match=match):
+                step(jr.key(0), states, action)
+    with pytest.raises(ValueError, match=r"got the shape \(1,\)\. .*with one axis for"):
+        envs.step(jr.key(0), states, jnp.zeros((3, 1), jnp.int32))
+    with pytest.raises(ValueError, match=r"one JAX PRNG key.* keys of shape \(3,\)"):
+        envs.step(jr.split(jr.key(0), 3), states, actions)
     with pytest.raises(ValueError, match=r"states\.x.*num_envs=3; got the shape"):
         envs.step(jr.key(0), jax.tree.map(lambda x: x[:2], states), actions)
     with pytest.raises(TypeError, match="Discrete"):
