@@ -123,6 +123,19 @@ def test_integers_do_not_wrap(value, message):
         CartPole(max_steps=value)
 
 
+def test_numbers_are_stored_as_jax_stores_them(either_precision):
+    for value in (9.8, 3, 2**24 + 1, 2**40, 1e-46, np.float16(0.1), np.uint8(7)):
+        expected = jnp.asarray(np.asarray(value), dtype=jnp.result_type(float))
+        for make in (CartPole, lambda value: jax.jit(lambda: CartPole(value))()):
+            stored = make(value).gravity
+            assert stored.dtype == expected.dtype and not stored.weak_type
+            np.testing.assert_array_equal(stored, expected)
+            assert stored.sharding == expected.sharding and not stored.committed
+    inside = jax.make_jaxpr(lambda: CartPole(3.7).gravity)()
+    assert inside.eqns == [] and inside.out_avals[0].dtype == expected.dtype
+    assert CartPole(max_steps=np.int64(7)).max_steps.dtype == jnp.int32
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e309, jnp.float32(np.nan)])
 def test_numbers_are_finite(value):
     with pytest.raises(ValueError, match=r"CartPole\.gravity must be .*finite; got"):

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 import jax.numpy as jnp
 import jax.random as jr
+import numpy as np
 from equinox import AbstractVar
 from jaxtyping import Array, Bool, Float, Int32, Key
 
@@ -58,7 +59,7 @@ class AbstractMountainCar(
 
     def __check_init__(self):
         require(
-            self.min_position < self.max_position,
+            np.less,
             f"{type(self).__name__}.min_position must be less than max_position; got "
             "{} and {}.",
             self.min_position,

@@ -127,12 +127,18 @@ class Acrobot(AbstractEnvironment[AcrobotState, Int32[Array, ""], Float[Array, "
 
     def __check_init__(self):
         # Otherwise any torque would turn a link infinitely fast.
-        first = self.link_mass_1 * jnp.abs(self.link_center_1)
-        second = self.link_mass_2 * jnp.abs(self.link_center_2)
         require(
-            (self.link_moment > 0) | ((first > 0) & (second > 0)),
+            lambda moment, mass_1, center_1, mass_2, center_2: (
+                (moment > 0)
+                | ((mass_1 * abs(center_1) > 0) & (mass_2 * abs(center_2) > 0))
+            ),
             "Acrobot.link_moment must be greater than 0, unless both links have a mass "
             "away from their joint.",
+            self.link_moment,
+            self.link_mass_1,
+            self.link_center_1,
+            self.link_mass_2,
+            self.link_center_2,
         )
 
     def initial_state(self, key: Key[Array, ""]) -> AcrobotState:

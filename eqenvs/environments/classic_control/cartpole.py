@@ -104,8 +104,10 @@ class CartPole(
 
     def __check_init__(self):
         require(
-            self.cart_mass + self.pole_mass > 0,
+            lambda cart_mass, pole_mass: cart_mass + pole_mass > 0,
             "CartPole.cart_mass and pole_mass must not both be zero.",
+            self.cart_mass,
+            self.pole_mass,
         )
 
     def initial_state(self, key: Key[Array, ""]) -> CartPoleState:
