@@ -21,6 +21,7 @@ from jaxtyping import Array, PyTree
 
 from .._environment import AbstractEnvironment
 from .._fusion import computed_apart
+from .._stop import with_short_errors
 from .._vector import VectorEnvironment
 from ..random import key as key_from_seed
 from ..random._pcg3d import IMPLEMENTATION
@@ -140,6 +141,7 @@ class Program:
         """What goes into the next call; `None` before the first one."""
         return None if self._arrays is None else self._compiled.carry(self._arrays)
 
+    @with_short_errors
     def start(self, words: Any, *args: Any) -> Any:
         """Calls `start`.
 
@@ -160,6 +162,7 @@ class Program:
         self._arrays = compiled.start(self._loop, arrays, words, *args)
         return compiled.read(self._arrays)[0]
 
+    @with_short_errors
     def step(self, action: Any) -> Any:
         """Calls `step`.
 

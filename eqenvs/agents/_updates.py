@@ -21,6 +21,7 @@ from jaxtyping import Array, Bool, Float, Int32, Key, PyTree
 
 from .._checks import without_weak_types
 from .._environment import AbstractEnvironment
+from .._stop import with_short_errors
 from .._varying import vary, varying_axes
 from ._algorithm import AbstractAlgorithm
 from ._descent import weights_of
@@ -106,6 +107,7 @@ def _without_weak_types(learner: Any) -> Any:
     return eqx.combine(without_weak_types(arrays), rest)
 
 
+@with_short_errors
 @eqx.filter_jit
 def start(job: Job, learner: Any, num_updates: Int32[Array, ""]) -> Any:
     """Tells a learner how many updates are planned; makes a new one for `None`."""
@@ -122,6 +124,7 @@ def _first_learner(job: Job) -> Any:
     return eqx.combine(init(), eqx.filter(like, _is_shape, inverse=True))
 
 
+@with_short_errors
 @eqx.filter_jit
 def run_all(job: Job, learner: Any, count: int) -> tuple[Any, dict[str, Array]]:
     """Makes all updates. Unlike a loop that may end early, this has a gradient."""
@@ -156,6 +159,7 @@ class Piece(NamedTuple):
     diverged: Bool[Array, ""]
 
 
+@with_short_errors
 @eqx.filter_jit
 def run_updates(
     job: Job,

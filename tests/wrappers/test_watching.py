@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from eqenvs import CartPole, Catch, evaluate, Pendulum, rollout, VectorEnvironment
+from eqenvs.adapters import to_gymnasium
+from eqenvs.agents import RandomAgent
 from eqenvs.spaces import Box
 from eqenvs.wrappers import (
     ClipAction,
@@ -179,7 +181,17 @@ def test_strict_says_what_was_given_in_one_line(caplog):
             jax.block_until_ready(call())
         assert str(raised.value) == message
         assert raised.value.__context__ is None
+    # In training and in adapters, too.
+    env = Strict(TransformReward(CartPole(), not_a_number))
+    adapted = to_gymnasium(env)
+    adapted.reset(seed=0)
+    for call in (lambda: adapted.step(1), lambda: RandomAgent().train(env, KEY, 1)):
+        with pytest.raises(
+            RuntimeError, match=r"^the reward of \w+ is not a number\.$"
+        ):
+            call()
     # In a program of the user's own, JAX writes a traceback first.
+    env = Strict(Pendulum())
     for jit in (jax.jit, eqx.filter_jit):
         with pytest.raises(RuntimeError) as raised:
             jax.block_until_ready(jit(env.step)(KEY, state, wrong))
