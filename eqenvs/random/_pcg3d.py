@@ -55,17 +55,28 @@ def _rounds(x: Word, y: Word, z: Word, purpose: Word) -> tuple[Word, Word]:
     """The four rounds."""
     words = _mix(*_change(_mix(x, y, z), (purpose, *_FIRST_CONSTANTS)))
     if x.size < FEW_WORDS:
-        # Written out, these rounds would be fused into every use of the words. XLA
-        # would then repeat the rounds of a step's own key in every lane. A loop is not
-        # fused.
-        constants = jnp.asarray(_OTHER_CONSTANTS)
-        words = jax.lax.fori_loop(
-            0, len(constants), lambda i, w: _mix(*_change(w, constants[i])), words
+        # Written out, XLA's CPU backend would fuse these rounds into every use of the
+        # words, and repeat the rounds of a step's own key in every lane. A loop is not
+        # fused. On other devices, it takes longer.
+        words = jax.lax.platform_dependent(
+            *words, cpu=_other_rounds_in_a_loop, default=_other_rounds
         )
     else:
-        for row in _OTHER_CONSTANTS:
-            words = _mix(*_change(words, row))
+        words = _other_rounds(*words)
     return words[1], words[2]
+
+
+def _other_rounds(*words: Word) -> _Words:
+    for row in _OTHER_CONSTANTS:
+        words = _mix(*_change(words, row))
+    return words
+
+
+def _other_rounds_in_a_loop(*words: Word) -> _Words:
+    constants = jnp.asarray(_OTHER_CONSTANTS)
+    return jax.lax.fori_loop(
+        0, len(constants), lambda i, w: _mix(*_change(w, constants[i])), words
+    )
 
 
 def _hash(k0: Word, k1: Word, counter: Word, purpose: int) -> tuple[Word, Word]:

@@ -2,7 +2,7 @@
 
 For a CPU, JAX compiles the twenty rounds of threefry as a loop, which writes every word
 to memory and reads it back five times. Written out, they are fused into whatever uses
-the numbers, and take a fraction of the time.
+the numbers, and take a fraction of the time. Other devices get JAX's own rounds.
 
 The function is Threefry-2x32 with twenty rounds, of Salmon, Moraes, Dror & Shaw,
 "Parallel random numbers: as easy as 1, 2, 3" (SC 2011).
@@ -17,6 +17,7 @@ import jax.random as jr
 from jax.extend.random import define_prng_impl, threefry2x32_p
 from jaxtyping import Array, Key, UInt32
 
+from .._varying import vary, varying_axes
 from ._word_by_word import as_one_word, compiled, FEW_WORDS, Word, word_by_word
 
 
@@ -30,8 +31,19 @@ def _threefry(k0: Word, k1: Word, x0: Word, x1: Word) -> tuple[Word, Word]:
     if x0.size < FEW_WORDS:
         # JAX's loop. There is nothing to gain with so few words, and LLVM can take
         # minutes to compile rounds that it unrolls over a handful of them.
-        encrypted = threefry2x32_p.bind(k0, k1, x0, x1)
-        return encrypted[0], encrypted[1]
+        return _by_jax(k0, k1, x0, x1)
+    return jax.lax.platform_dependent(
+        k0, k1, x0, x1, cpu=_written_out, default=_by_jax
+    )
+
+
+def _by_jax(*words: Word) -> tuple[Word, Word]:
+    encrypted = threefry2x32_p.bind(*words)
+    # JAX forgets that they differ between devices.
+    return vary((encrypted[0], encrypted[1]), varying_axes(words))
+
+
+def _written_out(k0: Word, k1: Word, x0: Word, x1: Word) -> tuple[Word, Word]:
     keys = (k0, k1, k0 ^ k1 ^ jnp.uint32(_PARITY))
     x0, x1 = x0 + keys[0], x1 + keys[1]
     for i in range(5):
