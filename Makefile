@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 
-.PHONY: help demo test test-quick test-exhaustive test-optimized test-x64 test-trained test-site test-browser test-interop test-versions lint format docs bench clean
+.PHONY: help demo test test-quick test-exhaustive test-optimized test-x64 test-trained test-site test-browser test-interop test-accelerators test-versions lint format docs bench clean
 
 help:  ## This list.
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,7 +16,7 @@ demo: $(VENV)/.installed-cli  ## Random rollouts, then an agent that learns Cart
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.installed-dev  ## The tests; what takes longer is in the next targets.
-	$(PYTEST) -m "not exhaustive and not browser and not trained and not interop and not site"
+	$(PYTEST) -m "not exhaustive and not browser and not trained and not interop and not accelerators and not site"
 
 test-quick: $(VENV)/.installed-dev  ## The quick tests, in a few minutes.
 	$(PYTEST) -m quick
@@ -43,6 +43,9 @@ test-browser: $(VENV)/.installed-dev  ## Pages in Chromium; skipped without it.
 test-interop:  ## The packages that there are adapters for, in .interop/.
 	PYTHON=$(PYTHON) bash tests/interop/run.sh
 
+test-accelerators:  ## What compiles for a GPU and a TPU, without one, in .accelerators/.
+	PYTHON=$(PYTHON) bash tests/accelerators/run.sh
+
 test-versions:  ## The quick tests with the oldest packages, and on Python 3.12 and 3.13.
 	bash tests/versions.sh
 
@@ -63,7 +66,7 @@ bench: $(VENV)/.installed-bench  ## Speed beside gymnax, in less than ten minute
 	$(BIN)/python -m benchmarks --output benchmarks/results --minutes 9.3
 
 clean:  ## Remove everything that was made here.
-	rm -rf $(VENV) .versions .interop site .jax_cache
+	rm -rf $(VENV) .versions .interop .accelerators site .jax_cache
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -71,6 +71,7 @@ def unchecked():
 # What the quick part of the tests leaves out: these files and folders, tests with these
 # markers, and of the tests of all environments, those that are not of these.
 _NOT_QUICK = {
+    "accelerators",
     "environments",
     "interop",
     "test_benchmarks.py",

@@ -14,6 +14,7 @@ import yaml
 ROOT = pathlib.Path(__file__).parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "results.json"
 ORIGINALS = RESULTS.with_name("originals.json")
+ACCELERATORS = RESULTS.with_name("accelerators.json")
 # Their ratios say more about gymnax than about the rest of the catalog.
 OUTLIERS = ("Seaquest-MinAtar", "SimpleBandit-bsuite")
 
@@ -24,6 +25,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
         ("chart", chart),
         ("throughput", throughput),
         ("originals", originals_table),
+        ("accelerators", accelerators_table),
         ("citation", citation),
     ):
         marker = f"<!-- {name} -->"
@@ -191,6 +193,42 @@ def originals_table() -> str:
     last = max(originals().values(), key=lambda found: found["date"])
     where = circumstances(last["machine"], last["versions"], last["date"][:10])
     return "\n".join(lines) + f"\n\nOn {where}."
+
+
+def accelerators_table() -> str:
+    """The table of what steps compile to for a GPU and a TPU."""
+    found = json.loads(ACCELERATORS.read_text()) if ACCELERATORS.exists() else {}
+    lines = [
+        "| environment | kernels | gymnax's | bytes | gymnax's | million cycles "
+        "| gymnax's |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    means: dict[str, list[float]] = {}
+    for id, gpu in found.get("gpu", {}).items():
+        tpu = found.get("tpu", {}).get(id, {})
+        cells = []
+        for figures, name, unit in (
+            (gpu, "kernels", 1),
+            (gpu, "bytes_per_lane", 1),
+            (tpu, "cycles", 1e6),
+        ):
+            ours, theirs = (
+                figures.get(way, {}).get(name) for way in ("vector", "gymnax")
+            )
+            cells += [
+                "" if value is None else number(value / unit)
+                for value in (ours, theirs)
+            ]
+            if ours is not None and theirs is not None:
+                means.setdefault(name, []).append(theirs / ours)
+        lines.append(f"| {id} | {' | '.join(cells)} |")
+    if not means:
+        return ""
+    cells = [f"| {number(mean(ratios))} times ours" for ratios in means.values()]
+    count = len(means["kernels"])
+    lines.append(f"| geometric mean of {count} | {' | '.join(cells)} |")
+    last = max(found["gpu"].values(), key=lambda each: each["date"])
+    return "\n".join(lines) + f"\n\nJAX {last['versions']['jax']}, {last['date']}."
 
 
 def chart() -> str:

@@ -1,0 +1,1 @@
+"""What programs compile to for a GPU and a TPU that this machine does not have."""

@@ -1,0 +1,210 @@
+"""Programs for a GPU and a TPU, which compile without one.
+
+Nothing runs here. What counts is that everything compiles, and that no step of a loop
+waits for the host: on a GPU, that takes longer than the step.
+"""
+
+import os
+
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import jax.random as jr
+import numpy as np
+import pytest
+
+import eqenvs
+from benchmarks.accelerators.devices import compiled_text, mesh
+from benchmarks.accelerators.program import Program
+from eqenvs import agents, wrappers
+from eqenvs.agents._devices import as_lanes_mesh
+from eqenvs.agents._updates import Job, run_updates, start
+
+
+pytestmark = pytest.mark.accelerators
+# Its data set is not in the package.
+IDS = [id for id in eqenvs.registered() if id != "MNISTBandit-bsuite"]
+BETWEEN_DEVICES = (
+    "all-gather",
+    "all-reduce",
+    "all-to-all",
+    "collective-permute",
+    "reduce-scatter",
+)
+SMALL = {
+    "A2C": agents.A2C(num_envs=8),
+    "APG": agents.APG(num_envs=8, rollout_steps=4),
+    "EvolutionStrategy": agents.EvolutionStrategy(population_size=16, episode_steps=8),
+    "PPO": agents.PPO(num_envs=8, rollout_steps=8, num_minibatches=2),
+    "PPO, GRU": agents.PPO(
+        num_envs=16, rollout_steps=8, num_minibatches=2, memory="gru"
+    ),
+    "PQN": agents.PQN(num_envs=8),
+}
+
+
+@pytest.fixture(params=["gpu", "tpu"])
+def kind(request):
+    skip_without(request.param)
+    return request.param
+
+
+def skip_without(kind):
+    try:
+        mesh(kind)
+    except ImportError as error:
+        pytest.skip(str(error))
+
+
+def step_of(kind, env, key=None, **options):
+    """The cost of a step of a rollout with random actions."""
+    key = jr.key(0) if key is None else key
+    return Program(rollout_text(kind, 1, env, key, **options)).step()
+
+
+def rollout_text(kind, num_devices, env, key, policy=None, num_envs=64):
+    devices = mesh(kind, num_devices)
+
+    def play(key):
+        over = devices if num_devices > 1 else None
+        return eqenvs.rollout(
+            env, policy, key, num_steps=20, num_envs=num_envs, mesh=over
+        )
+
+    return compiled_text(play, devices, key)
+
+
+@pytest.mark.parametrize("id", IDS)
+def test_no_step_waits_for_the_host(kind, id):
+    assert step_of(kind, eqenvs.make(id)).waits == []
+
+
+def test_a_step_of_cartpole_takes_few_kernels():
+    skip_without("gpu")
+    # One to split keys, one to derive the lanes' keys, one to draw initial states, one
+    # for everything else; the others store the trajectory and copy what it needs.
+    step = step_of("gpu", eqenvs.CartPole(), num_envs=1024)
+    assert step.kernels <= 32
+
+
+def test_what_is_meant_for_a_cpu_would_wait(kind, monkeypatch):
+    def as_on_a_cpu(*args, cpu, default):
+        return cpu(*args)
+
+    # Other shapes than elsewhere: JAX keeps what it has traced.
+    monkeypatch.setattr(jax.lax, "platform_dependent", as_on_a_cpu)
+    jax.clear_caches()
+    waits = step_of(kind, eqenvs.CartPole(), num_envs=192).waits
+    jax.clear_caches()
+    assert waits != []
+
+
+@pytest.mark.parametrize("id", ["CartPole-v1", "Asterix-MinAtar", "Pong-misc"])
+def test_fast_keys(kind, id):
+    assert step_of(kind, eqenvs.make(id), eqenvs.random.key(0)).waits == []
+
+
+@pytest.mark.parametrize("id", ["CartPole-v1", "Breakout-MinAtar"])
+def test_pixels(kind, id):
+    env = wrappers.PixelObservation(eqenvs.make(id), 40)
+    assert step_of(kind, wrappers.FrameStack(env, 2), num_envs=16).waits == []
+
+
+def test_gradients_through_a_rollout(kind):
+    env = eqenvs.Pendulum()
+
+    def loss(gain, key):
+        def policy(key, observation):
+            return gain * observation[1:2]
+
+        return eqenvs.rollout(env, policy, key, num_steps=8, num_envs=8).episode_return
+
+    text = compiled_text(
+        jax.grad(lambda gain, key: loss(gain, key).sum()),
+        mesh(kind),
+        jnp.array(1.0),
+        jr.key(0),
+    )
+    assert all(Program(text).cost(x.called("body")).waits == [] for x in loops(text))
+
+
+def loops(text):
+    found = Program(text).loops()
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("id", ["CartPole-v1", "Breakout-MinAtar"])
+def test_lanes_on_eight_devices_do_not_talk(kind, id):
+    text = rollout_text(kind, 8, eqenvs.make(id), jr.key(0))
+    program = Program(text)
+    assert program.step().waits == []
+    for loop in program.loops():
+        inside = {x.kind for x in everything(program, loop.called("body"))}
+        assert not any(kind.startswith(BETWEEN_DEVICES) for kind in inside)
+
+
+def everything(program, computation):
+    """All operations of a computation and of those that it runs."""
+    for operation in program.computations[computation]:
+        yield operation
+        for attribute in ("body", "calls", "to_apply"):
+            if operation.called(attribute) in program.computations:
+                yield from everything(program, operation.called(attribute))
+
+
+def test_evaluation_on_eight_devices(kind):
+    devices = mesh(kind, 8)
+
+    def play(key):
+        return eqenvs.evaluate(
+            eqenvs.CartPole(), None, key, num_episodes=64, mesh=devices
+        )
+
+    assert "while(" in compiled_text(play, devices, jr.key(0))
+
+
+@pytest.mark.parametrize("num_devices", [1, 8])
+@pytest.mark.parametrize("name", SMALL)
+def test_training(kind, name, num_devices):
+    id = "Pendulum-v1" if name == "APG" else "CartPole-v1"
+    devices = mesh(kind, num_devices)
+    over = as_lanes_mesh(devices) if num_devices > 1 else None
+    job = Job(SMALL[name], eqenvs.make(id), jr.key(0), over)
+    one = job.on_one_device()
+    learner = eqx.filter_eval_shape(start, one, None, jnp.array(4, jnp.int32))
+    arrays, rest = eqx.partition(learner, lambda x: isinstance(x, jax.ShapeDtypeStruct))
+
+    def train(arrays, key):
+        learner = eqx.combine(arrays, rest)
+        job = Job(SMALL[name], eqenvs.make(id), key, over)
+        target, count = jnp.asarray(jnp.inf), jnp.asarray(4, jnp.int32)
+        piece = run_updates(job, learner, target, count, 4)
+        return eqx.filter(piece, eqx.is_array)
+
+    text = compiled_text(train, devices, arrays, jr.key(0))
+    kinds = {x.kind for all in Program(text).computations.values() for x in all}
+    talks = any(kind.startswith(BETWEEN_DEVICES) for kind in kinds)
+    assert talks == (num_devices > 1)
+
+
+def test_a_program_of_a_known_cost(kind):
+    def play(x, rows):
+        def body(x, row):
+            return jnp.sin(x) + row, None
+
+        return jax.lax.scan(body, x, rows)[0]
+
+    x, rows = np.zeros(10_000, np.float32), np.zeros((50, 10_000), np.float32)
+    step = Program(compiled_text(play, mesh(kind), x, rows)).step()
+    assert step.waits == []
+    if kind == "gpu":
+        # One for the step, one for the loop's counter.
+        assert step.kernels == 2
+        # x and a row are read, x is written.
+        assert 3 * 40_000 <= step.bytes <= 3 * 40_000 + 100
+    else:
+        assert step.cycles > 0
