@@ -32,9 +32,7 @@ def _threefry(k0: Word, k1: Word, x0: Word, x1: Word) -> tuple[Word, Word]:
         # JAX's loop. There is nothing to gain with so few words, and LLVM can take
         # minutes to compile rounds that it unrolls over a handful of them.
         return _by_jax(k0, k1, x0, x1)
-    return jax.lax.platform_dependent(
-        k0, k1, x0, x1, cpu=_written_out, default=_by_jax
-    )
+    return jax.lax.platform_dependent(k0, k1, x0, x1, cpu=_written_out, default=_by_jax)
 
 
 def _by_jax(*words: Word) -> tuple[Word, Word]:
