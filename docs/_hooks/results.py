@@ -196,38 +196,35 @@ def originals_table() -> str:
 
 
 def accelerators_table() -> str:
-    """The table of what steps compile to for a GPU and a TPU."""
+    """The table of what steps compile to for a GPU and a TPU, beside gymnax."""
     found = json.loads(ACCELERATORS.read_text()) if ACCELERATORS.exists() else {}
     lines = [
-        "| environment | kernels | gymnax's | bytes | gymnax's | million cycles "
+        "| environment | kernels | gymnax's | bytes | gymnax's | thousand cycles "
         "| gymnax's |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    means: dict[str, list[float]] = {}
-    for id, gpu in found.get("gpu", {}).items():
-        tpu = found.get("tpu", {}).get(id, {})
+    rows = {
+        id: (gpu, found["tpu"][id])
+        for id, gpu in found.get("gpu", {}).items()
+        if "gymnax" in gpu
+    }
+    ratios: dict[str, list[float]] = {}
+    for id, (gpu, tpu) in rows.items():
         cells = []
         for figures, name, unit in (
             (gpu, "kernels", 1),
             (gpu, "bytes_per_lane", 1),
-            (tpu, "cycles", 1e6),
+            (tpu, "cycles", 1_000),
         ):
-            ours, theirs = (
-                figures.get(way, {}).get(name) for way in ("vector", "gymnax")
-            )
-            cells += [
-                "" if value is None else number(value / unit)
-                for value in (ours, theirs)
-            ]
-            if ours is not None and theirs is not None:
-                means.setdefault(name, []).append(theirs / ours)
+            ours, theirs = (figures[way][name] for way in ("vector", "gymnax"))
+            ratios.setdefault(name, []).append(theirs / ours)
+            cells += [f"{value / unit:,.0f}" for value in (ours, theirs)]
         lines.append(f"| {id} | {' | '.join(cells)} |")
-    if not means:
+    if not rows:
         return ""
-    cells = [f"| {number(mean(ratios))} times ours" for ratios in means.values()]
-    count = len(means["kernels"])
-    lines.append(f"| geometric mean of {count} | {' | '.join(cells)} |")
-    last = max(found["gpu"].values(), key=lambda each: each["date"])
+    cells = [f"| {number(mean(each))} times" for each in ratios.values()]
+    lines.append(f"| geometric mean of {len(rows)} | {' | '.join(cells)} |")
+    _, last = max(rows.values(), key=lambda row: row[1]["date"])
     return "\n".join(lines) + f"\n\nJAX {last['versions']['jax']}, {last['date']}."
 
 
