@@ -26,7 +26,10 @@ T = TypeVar("T")
 
 
 class StrictError(RuntimeError):
-    """A check failed while a compiled program ran."""
+    """A check failed. The message is a single line."""
+
+    def __init__(self, message: str):
+        super().__init__(" ".join(message.split()))
 
 
 def stop_if(
@@ -45,12 +48,15 @@ def stop_if(
 
     `tree`.
     """
-    if not isinstance(is_wrong, jax.core.Tracer):
-        if is_wrong:
-            raise StrictError(explain(*jax.tree.map(np.asarray, given)))
-        return tree
-    # Equinox can do other things than raise an error. A TPU cannot raise one.
     is_usual = os.environ.get("EQX_ON_ERROR", "raise") == "raise"
+    if not isinstance(is_wrong, jax.core.Tracer):
+        if not is_wrong:
+            return tree
+        # While differentiating, `is_wrong` may be known where `given` is traced.
+        given = jax.tree.map(np.asarray, jax.lax.stop_gradient(given))
+        if is_usual:
+            raise StrictError(explain(*given))
+    # Equinox can do other things than raise an error. A TPU cannot raise one.
     if not is_usual or jax.default_backend() == "tpu":
         return eqx.error_if(tree, is_wrong, explain(*given))
     leaves, rest = eqx.partition(tree, eqx.is_array)
@@ -102,6 +108,15 @@ def _(primals, tangents, *, explain):
     return _stop_if(*primals, explain=explain), tangents[0]
 
 
+# What JAX makes of an error in `stop` above: a `JaxRuntimeError`, or a `ValueError` if
+# the program has run before. Any other error stays as it is.
+_REPORT = re.compile(
+    rf'^INTERNAL: .*^  File "{re.escape(__file__)}", line \d+, in stop\n'
+    rf"{StrictError.__name__}: ([^\n]*)",
+    re.DOTALL | re.MULTILINE,
+)
+
+
 def with_short_errors(function: Callable[P, T]) -> Callable[P, T]:
     """`function`, but an error of `stop_if` is its message, and not what JAX makes of
     it."""
@@ -110,19 +125,23 @@ def with_short_errors(function: Callable[P, T]) -> Callable[P, T]:
     def call(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return function(*args, **kwargs)
-        except (RuntimeError, ValueError) as error:  # the latter while differentiating
-            found = re.search(rf"^{StrictError.__name__}: (.*)$", str(error), re.M)
-            if found is None:
+        except (jax.errors.JaxRuntimeError, ValueError) as error:
+            report = _REPORT.match(str(error))
+            if report is None:
                 raise
-            message = found[1]
-        raise StrictError(message)
+        raise StrictError(report[1])
 
     return call
 
 
-def _is_news(record: logging.LogRecord) -> bool:
-    return not (record.exc_info and record.exc_info[0] is StrictError)
+def _shorten(record: logging.LogRecord) -> bool:
+    error = record.exc_info and record.exc_info[1]
+    if not isinstance(error, StrictError):
+        return True
+    # Where other devices wait for the one that stopped, nothing is ever raised.
+    record.msg, record.exc_info = str(error), None
+    return jax.device_count() > 1
 
 
 # JAX also logs every error of a callback, with its traceback.
-logging.getLogger("jax._src.callback").addFilter(_is_news)
+logging.getLogger("jax._src.callback").addFilter(_shorten)

@@ -1,5 +1,9 @@
 """The wrappers that only watch: statistics, checks, gradients."""
 
+import os
+import subprocess
+import sys
+
 import equinox as eqx
 import gymnasium.wrappers
 import jax
@@ -173,6 +177,7 @@ def test_strict_says_what_was_given_in_one_line(caplog):
         lambda: envs.step(KEY, states, lanes),
         lambda: jax.vmap(env.step, (None, 0, 0))(KEY, states, lanes),
         lambda: jax.grad(loss)(wrong),
+        lambda: jax.grad(lambda x: env.transition(KEY, state, x).reward)(wrong),
         lambda: rollout(env, policy, KEY, num_envs=2, num_steps=3),
         lambda: rollout(env, policy, KEY, num_envs=2, num_steps=3, mesh=mesh),
         lambda: evaluate(env, policy, KEY, 2),
@@ -199,12 +204,116 @@ def test_strict_says_what_was_given_in_one_line(caplog):
     assert not caplog.records
 
 
-def test_strict_leaves_other_reactions_to_equinox(monkeypatch):
-    monkeypatch.setenv("EQX_ON_ERROR", "nan")  # which Equinox has read already
-    env = Strict(DiscretizeAction(Pendulum(), 3))
+ACTED_ON = """
+import jax, jax.numpy as jnp, sys
+from eqenvs import Pendulum
+from eqenvs.wrappers import Strict
+
+env, key = Strict(Pendulum()), jax.random.key(0)
+_, state = env.reset(key)
+wrong = jnp.array([2.5])
+in_a_program = env.step(key, state, wrong).reward
+if sys.argv[1] == "nan":
+    assert jnp.isnan(in_a_program)
+else:
+    assert in_a_program == Pendulum().step(key, state, wrong).reward
+env.transition(key, state, wrong)
+with jax.disable_jit():
+    env.step(key, state, wrong)
+"""
+
+
+@pytest.mark.parametrize("reaction", ["nan", "off"])
+def test_strict_leaves_other_reactions_to_equinox(reaction):
+    subprocess.run(
+        [sys.executable, "-c", ACTED_ON, reaction],
+        env={**os.environ, "EQX_ON_ERROR": reaction},
+        check=True,
+    )
+
+
+def first_number(action):
+    return action[0, :1]
+
+
+@pytest.mark.parametrize(
+    ("space", "words"),
+    [
+        (Box(-1, 1, (2, 3)), "low=-1, high=1, shape=(2, 3), dtype="),
+        (Box(-np.ones((2, 2)), np.eye(2)), "low=-1, high=[[1., 0.], [0., 1.]], "),
+    ],
+)
+def test_strict_says_in_one_line_all_that_has_several_axes(space, words):
+    env = Strict(TransformAction(Pendulum(), first_number, space))
     _, state = env.reset(KEY)
-    with pytest.raises(RuntimeError, match=r"must be in Discrete.* got an array"):
-        jax.block_until_ready(env.step(KEY, state, jnp.int32(3)))
+    wrong = jnp.full(space.shape, 2.0)
+    for step in (env.step, env.transition):
+        with pytest.raises(RuntimeError) as raised:
+            jax.block_until_ready(step(KEY, state, wrong))
+        message = str(raised.value)
+        assert f"the action of TransformAction must be in Box({words}" in message
+        assert "\n" not in message
+        rows = ", ".join([str([2.0] * space.shape[1])] * 2).replace(".0", ".")
+        assert message.endswith(f"; got [{rows}].")
+
+
+class StrictError(ValueError):
+    """An error of a user, which happens to have the same name."""
+
+
+def test_the_errors_of_others_stay_whole():
+    texts = "another", "the first line\nStrictError: the second\nthe third"
+    like = jax.ShapeDtypeStruct((1,), jnp.float32)
+
+    def fail(error):
+        raise error
+
+    def policy_with_callback(error):
+        def policy(key, observation):
+            return jax.pure_callback(
+                lambda: fail(error), like, vmap_method="sequential"
+            )
+
+        return policy
+
+    for error in (StrictError(texts[0]), ValueError(texts[1]), RuntimeError(texts[1])):
+        with pytest.raises(RuntimeError) as raised:
+            rollout(Pendulum(), policy_with_callback(error), KEY, num_steps=1)
+        assert type(raised.value) is jax.errors.JaxRuntimeError
+        assert str(error) in str(raised.value)
+        with pytest.raises(type(error)) as raised:
+            rollout(Pendulum(), lambda *_, error=error: fail(error), KEY, num_steps=1)
+        assert raised.value is error
+
+
+WAITING = """
+import jax, jax.numpy as jnp
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from eqenvs import Pendulum, VectorEnvironment
+from eqenvs.wrappers import Strict
+
+mesh = jax.make_mesh((4,), ("lanes",), axis_types=(AxisType.Auto,))
+lanes = NamedSharding(mesh, PartitionSpec("lanes"))
+envs = VectorEnvironment(Strict(Pendulum()), 4)
+key = jax.random.key(0)
+_, states = jax.device_put(envs.reset(key), lanes)
+envs.step(key, states, jax.device_put(jnp.full((4, 1), 2.5), lanes))
+"""
+
+
+def test_strict_says_what_is_wrong_even_where_other_devices_wait():
+    flags = "--xla_force_host_platform_device_count=4"
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITING],
+        env={**os.environ, "XLA_FLAGS": flags},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stderr is not None
+            assert any(line.endswith("; got [2.5].\n") for line in process.stderr)
+        finally:
+            process.kill()
 
 
 def test_strict_changes_nothing_else():
