@@ -185,9 +185,12 @@ def as_path(path: str | os.PathLike[str], suffix: str) -> pathlib.Path:
 
     **Raises:**
 
+    - `TypeError` if it is not a path.
     - `ValueError` if its name says that it is of another format than that of `suffix`.
     - `OSError` if its folder does not exist, or it is itself a folder.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path must be a string or a `pathlib.Path`; got {show(path)}.")
     path = pathlib.Path(path)
     given = path.suffix.lower()
     if given in _WRITERS and given != suffix:

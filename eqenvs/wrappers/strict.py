@@ -76,6 +76,8 @@ def _refuse_outside(space: Any, value: Any) -> Any:
 
 
 def _numbers(value: np.ndarray) -> str:
+    if value.ndim == 0:
+        return str(value)
     return np.array2string(value, separator=", ", threshold=8, max_line_width=1_000)
 
 

@@ -154,3 +154,12 @@ def test_a_path_is_checked_before_anything_is_drawn(tmp_path, save):
         with pytest.raises(ValueError, match="size must be positive"):
             save(NeverDrawn(), STATES, tmp_path / "x", size=0)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("save", [save_gif, save_mp4, save_contact_sheet])
+def test_what_is_no_path_is_named(tmp_path, save, unchecked):
+    """For example with the arguments in the order of other libraries."""
+    del unchecked
+    for wrong, got in ((STATES, "got a "), (None, "got None"), (b"x", "got b'x'")):
+        with pytest.raises(TypeError, match=f"path must be a string .*; {got}"):
+            save(str(tmp_path / "x"), NeverDrawn(), wrong)

@@ -257,6 +257,13 @@ def test_strict_says_in_one_line_all_that_has_several_axes(space, words):
         assert message.endswith(f"; got [{rows}].")
 
 
+def test_strict_says_which_single_number_was_given():
+    env = Strict(TransformAction(Pendulum(), jnp.atleast_1d, Box(-1, 1, ())))
+    _, state = env.reset(KEY)
+    with pytest.raises(RuntimeError, match=r"; got 2\.0\.$"):
+        jax.block_until_ready(env.step(KEY, state, jnp.array(2.0)))
+
+
 class StrictError(ValueError):
     """An error of a user, which happens to have the same name."""
 
