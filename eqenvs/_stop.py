@@ -1,7 +1,7 @@
 """Errors from inside compiled programs, whose message is a single line.
 
-`equinox.error_if` has a message that is known when the program is traced, so it cannot
-say which value was wrong, and JAX and Equinox put some thirty lines around it.
+The message of `equinox.error_if` is fixed when the program is traced, so it cannot say
+which value was wrong, and JAX and Equinox put some thirty lines around it.
 """
 
 import functools as ft
@@ -39,9 +39,9 @@ def stop_if(
 
     **Arguments:**
 
-    - `is_wrong`: whether it is. If several lanes are mapped over, one is enough.
+    - `is_wrong`: whether something is. Under `jax.vmap`, one lane is enough.
     - `tree`: what the rest of the program works with.
-    - `explain`: returns the message from the values of `given`, which may be unknown.
+    - `explain`: returns the message from the values of `given`, which may be traced.
     - `given`: what is wrong and what is allowed, in the same lane.
 
     **Returns:**
@@ -56,7 +56,7 @@ def stop_if(
         given = jax.tree.map(np.asarray, jax.lax.stop_gradient(given))
         if is_usual:
             raise StrictError(explain(*given))
-    # Equinox can do other things than raise an error. A TPU cannot raise one.
+    # Equinox can also react in other ways than by an error. A TPU cannot raise one.
     if not is_usual or jax.default_backend() == "tpu":
         return eqx.error_if(tree, is_wrong, explain(*given))
     leaves, rest = eqx.partition(tree, eqx.is_array)
@@ -99,7 +99,7 @@ def _stop_if(
         )
         return vary(nothing, axes)
 
-    # Without an axis for lanes, the choice remains one, and costs nothing.
+    # A condition without an axis for lanes stays a branch, which costs nothing.
     return jax.lax.cond(eqxi.unvmap_any(is_wrong), call_stop, lambda: leaves)
 
 

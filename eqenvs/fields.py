@@ -169,7 +169,7 @@ class _AbstractNumber(AbstractParameter):
         if not isinstance(value, jax.core.Tracer):
             self._check_values(np.asarray(value))
         if isinstance(value, np.ndarray) and jax.sharding.get_abstract_mesh().empty:
-            # The same array, for which JAX would compile a program.
+            # `jnp.asarray` makes the same array, but compiles a program for it.
             with np.errstate(over="ignore"):
                 return jax.device_put(value.astype(self.dtype))
         return jnp.asarray(value, dtype=self.dtype)

@@ -55,9 +55,9 @@ def _rounds(x: Word, y: Word, z: Word, purpose: Word) -> tuple[Word, Word]:
     """The four rounds."""
     words = _mix(*_change(_mix(x, y, z), (purpose, *_FIRST_CONSTANTS)))
     if x.size < FEW_WORDS:
-        # Written out, XLA's CPU backend would fuse these rounds into every use of the
-        # words, and repeat the rounds of a step's own key in every lane. A loop is not
-        # fused. On other devices, it takes longer.
+        # If these rounds were written out, XLA's CPU backend would fuse them into every
+        # use of the words, and repeat the rounds of a step's own key in every lane. A
+        # loop is not fused, but takes longer on other devices.
         words = jax.lax.platform_dependent(
             *words, cpu=_other_rounds_in_a_loop, default=_other_rounds
         )

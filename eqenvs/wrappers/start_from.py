@@ -49,8 +49,9 @@ class StartFrom(AbstractStatelessWrapper[State, Action, Observation]):
     ```
 
     The states are arrays, so changing the contents of the buffer, but not its size,
-    does not recompile. What wrappers inside this one remember is part of the states:
-    put `EpisodeStatistics` around it, or returns continue those of the buffer.
+    does not recompile. What wrappers inside this one remember is part of the states,
+    so put `EpisodeStatistics` around it: inside, returns would go on from those in the
+    buffer.
     """
 
     env: AbstractEnvironment[State, Action, Observation] = environment()

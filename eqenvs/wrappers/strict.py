@@ -31,8 +31,11 @@ class Strict(AbstractStatelessWrapper[State, Action, Observation]):
     Without this wrapper, an action outside the space is replaced by the nearest
     element, and NaN spreads silently. The checks cost time; use them to find a mistake.
 
-    The error is a `RuntimeError` of one line, which names the action and the space. In
-    a program that you compile yourself, JAX puts a traceback before that line.
+    The error is a `RuntimeError` of one line, which says what is wrong: for example,
+    the action and the space. In a program that you compile yourself, JAX puts a
+    traceback before that line, and raises a `ValueError` if the program has run before.
+    With several devices, the line is also logged: while other devices wait for the one
+    that stopped, nothing is raised.
     """
 
     env: AbstractEnvironment[State, Action, Observation] = environment()

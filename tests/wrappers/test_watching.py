@@ -204,30 +204,23 @@ def test_strict_says_what_was_given_in_one_line(caplog):
     assert not caplog.records
 
 
-ACTED_ON = """
-import jax, jax.numpy as jnp, sys
+WITHOUT_ERRORS = """
+import jax, jax.numpy as jnp
 from eqenvs import Pendulum
 from eqenvs.wrappers import Strict
 
 env, key = Strict(Pendulum()), jax.random.key(0)
 _, state = env.reset(key)
 wrong = jnp.array([2.5])
-in_a_program = env.step(key, state, wrong).reward
-if sys.argv[1] == "nan":
-    assert jnp.isnan(in_a_program)
-else:
-    assert in_a_program == Pendulum().step(key, state, wrong).reward
-env.transition(key, state, wrong)
-with jax.disable_jit():
-    env.step(key, state, wrong)
+assert jnp.isnan(env.step(key, state, wrong).reward)
+assert jnp.isnan(env.transition(key, state, wrong).reward)
 """
 
 
-@pytest.mark.parametrize("reaction", ["nan", "off"])
-def test_strict_leaves_other_reactions_to_equinox(reaction):
+def test_strict_leaves_other_reactions_to_equinox():
     subprocess.run(
-        [sys.executable, "-c", ACTED_ON, reaction],
-        env={**os.environ, "EQX_ON_ERROR": reaction},
+        [sys.executable, "-c", WITHOUT_ERRORS],
+        env={**os.environ, "EQX_ON_ERROR": "nan"},
         check=True,
     )
 
