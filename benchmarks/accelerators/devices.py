@@ -100,4 +100,6 @@ def compiled_text(function: Callable[..., Any], over: Mesh, *args: Any) -> str:
     everywhere = NamedSharding(over, PartitionSpec())
     shapes = jax.eval_shape(lambda: args)
     jitted = jax.jit(function, in_shardings=everywhere, out_shardings=everywhere)
-    return jitted.lower(*shapes).compile().as_text()
+    text = jitted.lower(*shapes).compile().as_text()
+    assert text is not None
+    return text
