@@ -4,10 +4,15 @@
     python -m benchmarks.limit CartPole-v1     # some of them
     python -m benchmarks.limit --use-cores     # after `eqenvs.use_cores(1)`
     python -m benchmarks.limit --multi-output-fusion  # and with that argument
+    python -m benchmarks.limit --each-lane     # every lane adds up on its own
+    python -m benchmarks.limit --fast-keys     # keys of `eqenvs.random.key`
 
 Builds `loops.c` with gcc, which knows nothing of this library, and plays the same
 rollouts with it and with `VectorEnvironment`, turn by turn, on one core: 2,000 lanes,
-500 steps, the same actions drawn beforehand, every observation and reward added up.
+500 steps, the same actions drawn beforehand, every observation and reward added up: all
+into one number or, with `--each-lane`, into a number for each lane. The order in which
+XLA adds up the former leaves little to vector instructions; the latter is how `rollout`
+adds up returns.
 """
 
 import argparse
@@ -34,6 +39,8 @@ FUNCTIONS = {
     "Catch-bsuite": "catch_ball",
     "Breakout-MinAtar": "breakout",
 }
+# Those with which `--each-lane` works.
+FLAT = ("CartPole-v1", "Pendulum-v1", "Acrobot-v1", "MountainCar-v0")
 NUM_ENVS, NUM_STEPS = 2_000, 500
 FLAGS = (
     "-O3", "-march=native", "-ffast-math", "-fno-builtin-sinf", "-fno-builtin-cosf",
@@ -43,12 +50,13 @@ FLAGS = (
 TOLERANCE = 0.05
 
 
-def build(folder: str) -> ctypes.CDLL:
+def build(folder: str, *flags: str) -> ctypes.CDLL:
     """Compiles the loops, and loads them."""
     if shutil.which("gcc") is None:
         sys.exit("benchmarks.limit: gcc is not installed.")
-    path = pathlib.Path(folder) / "loops.so"
-    subprocess.run(["gcc", *FLAGS, str(SOURCE), "-o", str(path), "-lm"], check=True)
+    path = pathlib.Path(folder) / f"loops{''.join(flags)}.so"
+    command = ["gcc", *FLAGS, *flags, str(SOURCE), "-o", str(path), "-lm"]
+    subprocess.run(command, check=True)
     return ctypes.CDLL(str(path))
 
 
@@ -67,7 +75,9 @@ def c_player(function: Any, actions: Any) -> Callable[[], float]:
     return play
 
 
-def measure(library: ctypes.CDLL, id: str, seconds: float) -> tuple[float, float]:
+def measure(
+    folder: str, id: str, seconds: float, each_lane: bool, fast_keys: bool
+) -> tuple[float, float]:
     """Steps a second in C and here."""
     # After the process was given one core.
     import jax
@@ -80,22 +90,40 @@ def measure(library: ctypes.CDLL, id: str, seconds: float) -> tuple[float, float
     env = eqenvs.make(id)
     drawn = draw_actions(env, NUM_ENVS * NUM_STEPS)
     actions = arrange(drawn, NUM_STEPS, NUM_ENVS)
-    key = new_key("vector")
+    key = new_key("fast" if fast_keys else "vector")
 
     def compiled(use: Use) -> Any:
         rollout = vector_loop(env, NUM_ENVS, use).rollout
         return jax.jit(rollout).lower(key, actions).compile()
 
-    ours = compiled(Use(lambda observation, _: observation))
+    def add_in_each_lane(key: Any, actions: Any) -> jax.Array:
+        envs = eqenvs.VectorEnvironment(env, NUM_ENVS)
+        reset_key, key = jax.random.split(key)
+        _, states = envs.reset(reset_key)
+
+        def body(carry: Any, actions: Any) -> Any:
+            key, states, sums = carry
+            seen = envs.observe(states).sum(axis=1)
+            key, step_key = jax.random.split(key)
+            step = envs.step(step_key, states, actions)
+            return (key, step.state, sums + seen + step.reward), None
+
+        carry = (key, states, jnp.zeros(NUM_ENVS))
+        return jax.lax.scan(body, carry, actions)[0][-1].sum()
+
     only_rewards = compiled(Use(lambda *_: jnp.float32(0)))
-    in_c = c_player(
-        getattr(library, FUNCTIONS[id]),
-        np.ascontiguousarray(np.asarray(actions).reshape(NUM_STEPS, NUM_ENVS)),
-    )
+    if each_lane:
+        ours = jax.jit(add_in_each_lane).lower(key, actions).compile()
+    else:
+        ours = compiled(Use(lambda observation, _: observation))
+    in_rows = np.ascontiguousarray(np.asarray(actions).reshape(NUM_STEPS, NUM_ENVS))
+    in_c = c_player(getattr(build(folder), FUNCTIONS[id]), in_rows)
     count = NUM_ENVS * NUM_STEPS
     theirs, mine = in_c() / count, float(only_rewards(key, actions)) / count
     if abs(theirs - mine) > TOLERANCE * max(1.0, abs(mine)):
         sys.exit(f"benchmarks.limit: {id} plays another game in C: {theirs}, {mine}.")
+    if each_lane:
+        in_c = c_player(getattr(build(folder, "-DEACH_LANE"), FUNCTIONS[id]), in_rows)
 
     programs = (in_c, lambda: ours(key, actions).block_until_ready())
     times: tuple[list[float], list[float]] = ([], [])
@@ -121,7 +149,16 @@ def main() -> None:
         action="store_true",
         help="call eqenvs.use_cores(1, multi_output_fusion=True) before",
     )
+    parser.add_argument(
+        "--each-lane",
+        action="store_true",
+        help=f"every lane adds up on its own; for {', '.join(FLAT)}",
+    )
+    parser.add_argument("--fast-keys", action="store_true", help="not threefry's")
     arguments = parser.parse_args()
+    known = FLAT if arguments.each_lane else tuple(FUNCTIONS)
+    if unknown := set(arguments.ids) - set(known):
+        parser.error(f"--each-lane works with {', '.join(FLAT)}; got {unknown}.")
     # Before JAX starts its threads.
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     if arguments.use_cores or arguments.multi_output_fusion:
@@ -130,9 +167,10 @@ def main() -> None:
         eqenvs.use_cores(1, multi_output_fusion=arguments.multi_output_fusion)
     print(f"{'million steps/s on one core':28}{'C':>8}{'eqenvs':>8}{'share':>8}")
     with tempfile.TemporaryDirectory() as folder:
-        library = build(folder)
-        for id in arguments.ids or FUNCTIONS:
-            limit, reached = measure(library, id, arguments.seconds)
+        for id in arguments.ids or known:
+            limit, reached = measure(
+                folder, id, arguments.seconds, arguments.each_lane, arguments.fast_keys
+            )
             cells = f"{limit / 1e6:8.1f}{reached / 1e6:8.1f}{reached / limit:8.2f}"
             print(f"{id:28}{cells}", flush=True)
 

@@ -3,7 +3,8 @@
    Every function plays `lanes` copies of one environment for `steps` steps, with the
    actions given (one row of `lanes` for each step) and automatic reset, adds up every
    observation and every reward, and returns the sum. `rewards` receives the sum of the
-   rewards, and `episodes` how many episodes ended.
+   rewards, and `episodes` how many episodes ended. With -DEACH_LANE, the lanes of the
+   first four add up on their own, and `rewards` receives nothing.
 
    Arrays of numbers rather than of structures, so that a compiler can put several lanes
    into one instruction; -ffast-math, which lets it round as it likes and call libmvec's
@@ -28,6 +29,7 @@ __attribute__((simd("notinbranch"), const)) float cosf(float);
 static float a[MAX_LANES] ALIGNED, b[MAX_LANES] ALIGNED, c[MAX_LANES] ALIGNED,
     d[MAX_LANES] ALIGNED;
 static int32_t now[MAX_LANES] ALIGNED;
+static float sums[MAX_LANES] ALIGNED;
 static uint8_t ended[MAX_LANES + 64] ALIGNED;
 static uint64_t word;
 
@@ -59,8 +61,28 @@ static inline float clip(float x, float low, float high) {
 #define START(reset)                          \
     word = 1, *rewards = 0, *episodes = 0;    \
     memset(ended, 0, sizeof ended);           \
+    memset(sums, 0, sizeof sums);             \
     for (int i = 0; i < lanes; i++) reset(i); \
     double total = 0;
+
+/* SEE and then EARN, in each lane; or SEE_AND_EARN, with a reward that is always the same
+   and that ALWAYS, before the loop over the lanes, adds for all of them. */
+#ifdef EACH_LANE
+#define ALWAYS(reward) 0
+#define SEE(observation) float seen = observation;
+#define EARN(reward) sums[i] += seen + (reward);
+#define SEE_AND_EARN(observation, reward) sums[i] += (observation) + (reward);
+#else
+#define ALWAYS(reward) (float)((reward) * lanes)
+#define SEE(observation) sum += observation;
+#define EARN(reward) earned += reward;
+#define SEE_AND_EARN(observation, reward) sum += observation;
+#endif
+
+/* At the end of a step, and of all steps. */
+#define ADD_STEP total += sum + earned, *rewards += earned;
+#define ADD_LANES \
+    for (int i = 0; i < lanes; i++) total += sums[i];
 
 /* --- CartPole --------------------------------------------------------------------- */
 
@@ -74,10 +96,10 @@ double cartpole(int lanes, int steps, const int32_t *restrict actions, double *r
                 int64_t *episodes) {
     START(cartpole_reset)
     for (int t = 0; t < steps; t++, actions += lanes) {
-        float sum = 0;
+        float sum = 0, earned = ALWAYS(1);
         for (int i = 0; i < lanes; i++) {
             float x = a[i], x_dot = b[i], theta = c[i], theta_dot = d[i];
-            sum += x + x_dot + theta + theta_dot;
+            SEE_AND_EARN(x + x_dot + theta + theta_dot, 1)
             float force = actions[i] == 1 ? 10.0f : -10.0f;
             float sine = sinf(theta), cosine = cosf(theta);
             float push = (force + 0.05f * theta_dot * theta_dot * sine) / 1.1f;
@@ -91,10 +113,10 @@ double cartpole(int lanes, int steps, const int32_t *restrict actions, double *r
             now[i] = time;
             ended[i] = (fabsf(x) > 2.4f) | (fabsf(theta) > 12 * PI / 180) | (time >= 500);
         }
-        *rewards += lanes;
-        total += sum + lanes;
+        ADD_STEP
         RESET_ENDED(cartpole_reset)
     }
+    ADD_LANES
     return total;
 }
 
@@ -108,23 +130,23 @@ double pendulum(int lanes, int steps, const float *restrict actions, double *rew
                 int64_t *episodes) {
     START(pendulum_reset)
     for (int t = 0; t < steps; t++, actions += lanes) {
-        float sum = 0, costs = 0;
+        float sum = 0, earned = 0;
         for (int i = 0; i < lanes; i++) {
             float theta = a[i], theta_dot = b[i], torque = clip(actions[i], -2, 2);
             float sine = sinf(theta);
-            sum += cosf(theta) + sine + theta_dot;
+            SEE(cosf(theta) + sine + theta_dot)
             float angle = theta - 2 * PI * floorf((theta + PI) * (0.5f / PI));
-            costs += angle * angle + 0.1f * theta_dot * theta_dot +
-                     0.001f * torque * torque;
+            EARN(-(angle * angle + 0.1f * theta_dot * theta_dot +
+                   0.001f * torque * torque))
             theta_dot = clip(theta_dot + (15 * sine + 3 * torque) * 0.05f, -8, 8);
             a[i] = theta + theta_dot * 0.05f, b[i] = theta_dot;
             int32_t time = now[i] + 1;
             now[i] = time, ended[i] = time >= 200;
         }
-        *rewards -= costs;
-        total += sum - costs;
+        ADD_STEP
         RESET_ENDED(pendulum_reset)
     }
+    ADD_LANES
     return total;
 }
 
@@ -155,10 +177,10 @@ double acrobot(int lanes, int steps, const int32_t *restrict actions, double *re
                int64_t *episodes) {
     START(acrobot_reset)
     for (int t = 0; t < steps; t++, actions += lanes) {
-        float sum = 0, costs = 0;
+        float sum = 0, earned = 0;
         for (int i = 0; i < lanes; i++) {
             float t1 = a[i], t2 = b[i], v1 = c[i], v2 = d[i];
-            sum += cosf(t1) + sinf(t1) + cosf(t2) + sinf(t2) + v1 + v2;
+            SEE(cosf(t1) + sinf(t1) + cosf(t2) + sinf(t2) + v1 + v2)
             float torque = (float)(actions[i] - 1);
             const float h = 0.2f;
             ACROBOT_SLOPE(t1, t2, v1, v2, p1, q1)
@@ -175,15 +197,15 @@ double acrobot(int lanes, int steps, const int32_t *restrict actions, double *re
             t1 -= 2 * PI * floorf((t1 + PI) * (0.5f / PI));
             t2 -= 2 * PI * floorf((t2 + PI) * (0.5f / PI));
             int up = -cosf(t1) - cosf(t1 + t2) > 1;
-            costs += up ? 0.0f : 1.0f;
+            EARN(up ? 0.0f : -1.0f)
             a[i] = t1, b[i] = t2, c[i] = v1, d[i] = v2;
             int32_t time = now[i] + 1;
             now[i] = time, ended[i] = up | (time >= 500);
         }
-        *rewards -= costs;
-        total += sum - costs;
+        ADD_STEP
         RESET_ENDED(acrobot_reset)
     }
+    ADD_LANES
     return total;
 }
 
@@ -197,10 +219,10 @@ double mountain_car(int lanes, int steps, const int32_t *restrict actions, doubl
                     int64_t *episodes) {
     START(mountain_car_reset)
     for (int t = 0; t < steps; t++, actions += lanes) {
-        float sum = 0;
+        float sum = 0, earned = ALWAYS(-1);
         for (int i = 0; i < lanes; i++) {
             float x = a[i], v = b[i];
-            sum += x + v;
+            SEE_AND_EARN(x + v, -1)
             v += (float)(actions[i] - 1) * 0.001f - 0.0025f * cosf(3 * x);
             v = clip(v, -0.07f, 0.07f);
             x = clip(x + v, -1.2f, 0.6f);
@@ -209,10 +231,10 @@ double mountain_car(int lanes, int steps, const int32_t *restrict actions, doubl
             int32_t time = now[i] + 1;
             now[i] = time, ended[i] = (fminf(x - 0.5f, v) >= 0) | (time >= 200);
         }
-        *rewards -= lanes;
-        total += sum - lanes;
+        ADD_STEP
         RESET_ENDED(mountain_car_reset)
     }
+    ADD_LANES
     return total;
 }
 
