@@ -53,10 +53,11 @@ def kind(request):
 
 
 def skip_without(kind):
+    """Skips a test where a compiler is not installed, or refuses to start."""
     try:
         mesh(kind)
-    except ImportError as error:
-        pytest.skip(str(error))
+    except (ImportError, RuntimeError) as error:
+        pytest.skip(f"{type(error).__name__}: {error}")
 
 
 def step_of(kind, env, key=None, **options):
