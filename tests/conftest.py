@@ -82,6 +82,13 @@ _NOT_QUICK = {
 }
 _NOT_QUICK_MARKERS = ("exhaustive", "slow", "trained", "interop", "browser", "site")
 _QUICK_IDS = {"Breakout-MinAtar", "CartPole-v1", "FrozenLake-misc", "Pendulum-v1"}
+# Environments of the same class as another, with other parameters.
+_VARIANTS = {
+    "CartPole-v0",
+    "CliffWalkingSlippery-v1",
+    "FrozenLake-v1",
+    "FrozenLake8x8-v1",
+}
 
 
 def pytest_collection_modifyitems(items):
@@ -102,6 +109,8 @@ def pytest_collection_modifyitems(items):
         )
         if is_conformance:
             item.add_marker(pytest.mark.conformance)
+            if id in _VARIANTS:
+                item.add_marker(pytest.mark.exhaustive)
         if not is_left_out:
             item.add_marker(pytest.mark.quick)
 

@@ -73,6 +73,7 @@ def test_lanes_spread_over_a_mesh():
     """)
 
 
+@pytest.mark.exhaustive
 def test_every_environment_traces():
     """Above and below the number of lanes from which on resets are made in a loop."""
     run("""
