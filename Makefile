@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 .PHONY: help demo test test-quick test-exhaustive test-optimized test-x64 test-trained test-site test-browser test-interop test-accelerators test-versions lint format docs bench clean
 
 help:  ## This list.
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed-cli  ## Random rollouts, then an agent that learns CartPole.
 	$(BIN)/python examples/demo.py

@@ -4,20 +4,13 @@
 #     bash tests/accelerators/run.sh [arguments of pytest]
 #     bash tests/accelerators/run.sh --install    makes the environment, and runs no test
 #
-# The environment takes 3 GB.
+# The environment takes 2 GB.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+source tests/environment.sh
 
 folder=.accelerators
-[ -x $folder/bin/python ] || "${PYTHON:-python3}" -m venv $folder
-# Installed again only where something that decides it has changed.
-wanted=$(cat pyproject.toml constraints.txt | sha256sum)
-if [ "$(cat $folder/.installed 2> /dev/null)" != "$wanted" ]; then
-  $folder/bin/python -m pip install --quiet --upgrade pip
-  $folder/bin/python -m pip install --quiet --constraint constraints.txt \
-    --editable ".[accelerators]"
-  echo "$wanted" > $folder/.installed
-fi
+make_environment $folder "${PYTHON:-python3}" constraints.txt accelerators
 if [ "${1:-}" = --install ]; then
   exit
 fi

@@ -8,6 +8,7 @@
 # jax-envelope needs Python 3.12, for which not every package here has a wheel.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+source tests/environment.sh
 
 # pyenv puts only chosen versions on the path. Here, all of them are.
 python312=python3.12
@@ -23,17 +24,9 @@ if [ "${1:-}" = --install ]; then
 fi
 
 run() { # NAME PYTHON EXTRAS, and arguments of pytest
-  local name=$1 python=$2 extras=$3 folder=.interop/$1 wanted
+  local name=$1 python=$2 extras=$3 folder=.interop/$1
   shift 3
-  [ -x "$folder/bin/python" ] || "$python" -m venv "$folder"
-  # Installed again only where something that decides it has changed.
-  wanted=$(cat pyproject.toml tests/interop/constraints.txt | sha256sum)
-  if [ "$(cat "$folder/.installed" 2> /dev/null)" != "$wanted" ]; then
-    "$folder/bin/python" -m pip install --quiet --upgrade pip
-    "$folder/bin/python" -m pip install --quiet \
-      --constraint tests/interop/constraints.txt --editable ".[$extras]"
-    echo "$wanted" > "$folder/.installed"
-  fi
+  make_environment "$folder" "$python" tests/interop/constraints.txt "$extras"
   if $only_install; then
     return
   fi
