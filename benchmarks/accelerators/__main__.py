@@ -18,8 +18,7 @@ import datetime
 import json
 import os
 import pathlib
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from typing import Any
 
 
@@ -31,7 +30,7 @@ import eqenvs
 from eqenvs.cli._measure import new_key, versions
 
 from ..case import Case, Settings, why_not
-from .devices import compiled_text, mesh, NAMES
+from .devices import as_on_a_cpu, compiled_text, mesh, NAMES
 from .program import Program
 
 
@@ -70,19 +69,6 @@ def measure(id: str, kind: str) -> dict[str, Any]:
             **({"cycles": step.cycles} if kind == "tpu" else {}),
         }
     return found
-
-
-@contextmanager
-def as_on_a_cpu() -> Iterator[None]:
-    """Compiles what depends on the platform as for a CPU."""
-    platform_dependent = jax.lax.platform_dependent
-    jax.clear_caches()  # JAX keeps what it has traced
-    jax.lax.platform_dependent = lambda *args, cpu, default: cpu(*args)
-    try:
-        yield
-    finally:
-        jax.lax.platform_dependent = platform_dependent
-        jax.clear_caches()
 
 
 def main() -> None:

@@ -6,7 +6,8 @@ A GPU needs the packages `jax[cuda12-local]` and `nvidia-cuda-nvcc-cu12`, a TPU
 
 import importlib.util
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -103,3 +104,16 @@ def compiled_text(function: Callable[..., Any], over: Mesh, *args: Any) -> str:
     text = jitted.lower(*shapes).compile().as_text()
     assert text is not None
     return text
+
+
+@contextmanager
+def as_on_a_cpu() -> Iterator[None]:
+    """Compiles what depends on the platform as for a CPU."""
+    platform_dependent = jax.lax.platform_dependent
+    jax.clear_caches()  # JAX keeps what it has traced
+    jax.lax.platform_dependent = lambda *args, cpu, default: cpu(*args)
+    try:
+        yield
+    finally:
+        jax.lax.platform_dependent = platform_dependent
+        jax.clear_caches()

@@ -109,7 +109,9 @@ class Program:
     def cost(self, computation: str) -> Cost:
         """What a computation costs, with whatever it runs."""
         total = Cost()
-        for operation in self.computations[computation]:
+        operations = self.computations[computation]
+        sizes = {x.name: size_of(x.type) for x in operations}
+        for operation in operations:
             if operation.kind in FREE:
                 continue
             if operation.kind == "while":
@@ -121,23 +123,19 @@ class Program:
             elif operation.kind == "call":
                 total.add(self.cost(operation.called("to_apply")))
             else:
-                total.add(
-                    Cost(1, self._bytes(computation, operation), operation.cycles)
-                )
+                total.add(Cost(1, self._bytes(operation, sizes), operation.cycles))
         return total
 
-    def _bytes(self, computation: str, operation: Operation) -> int:
-        """How many bytes an operation reads and writes."""
-        types = {x.name: x.type for x in self.computations[computation]}
+    def _bytes(self, operation: Operation, sizes: dict[str, int]) -> int:
+        """How many bytes an operation reads and writes, given those of each value."""
         inner = self.computations.get(operation.called("calls"), [])
         if operation.kind != "fusion" or not inner:
-            operands = sum(size_of(types[name]) for name in operation.operands)
-            return operands + size_of(operation.type)
+            return sum(sizes[x] for x in (*operation.operands, operation.name))
         parameters = {
             int(x.operands[0]): x.name for x in inner if x.kind == "parameter"
         }
         read = sum(
-            _bytes_read(inner, parameters[i], size_of(types[name]))
+            _bytes_read(inner, parameters[i], sizes[name])
             for i, name in enumerate(operation.operands)
         )
         return read + sum(_bytes_written(inner))

@@ -76,9 +76,16 @@ def c_player(function: Any, actions: Any) -> Callable[[], float]:
 
 
 def measure(
-    folder: str, id: str, seconds: float, each_lane: bool, fast_keys: bool
+    library: ctypes.CDLL,
+    each_lane: ctypes.CDLL | None,
+    id: str,
+    seconds: float,
+    fast_keys: bool,
 ) -> tuple[float, float]:
-    """Steps a second in C and here."""
+    """Steps a second in C and here.
+
+    With `each_lane`, whose lanes add up on their own, that is what is timed.
+    """
     # After the process was given one core.
     import jax
     import jax.numpy as jnp
@@ -112,18 +119,18 @@ def measure(
         return jax.lax.scan(body, carry, actions)[0][-1].sum()
 
     only_rewards = compiled(Use(lambda *_: jnp.float32(0)))
-    if each_lane:
+    if each_lane is not None:
         ours = jax.jit(add_in_each_lane).lower(key, actions).compile()
     else:
         ours = compiled(Use(lambda observation, _: observation))
     in_rows = np.ascontiguousarray(np.asarray(actions).reshape(NUM_STEPS, NUM_ENVS))
-    in_c = c_player(getattr(build(folder), FUNCTIONS[id]), in_rows)
+    in_c = c_player(getattr(library, FUNCTIONS[id]), in_rows)
     count = NUM_ENVS * NUM_STEPS
     theirs, mine = in_c() / count, float(only_rewards(key, actions)) / count
     if abs(theirs - mine) > TOLERANCE * max(1.0, abs(mine)):
         sys.exit(f"benchmarks.limit: {id} plays another game in C: {theirs}, {mine}.")
-    if each_lane:
-        in_c = c_player(getattr(build(folder, "-DEACH_LANE"), FUNCTIONS[id]), in_rows)
+    if each_lane is not None:
+        in_c = c_player(getattr(each_lane, FUNCTIONS[id]), in_rows)
 
     programs = (in_c, lambda: ours(key, actions).block_until_ready())
     times: tuple[list[float], list[float]] = ([], [])
@@ -158,7 +165,10 @@ def main() -> None:
     arguments = parser.parse_args()
     known = FLAT if arguments.each_lane else tuple(FUNCTIONS)
     if unknown := set(arguments.ids) - set(known):
-        parser.error(f"--each-lane works with {', '.join(FLAT)}; got {unknown}.")
+        parser.error(
+            f"--each-lane works with {', '.join(FLAT)}; got "
+            f"{', '.join(sorted(unknown))}."
+        )
     # Before JAX starts its threads.
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     if arguments.use_cores or arguments.multi_output_fusion:
@@ -167,9 +177,11 @@ def main() -> None:
         eqenvs.use_cores(1, multi_output_fusion=arguments.multi_output_fusion)
     print(f"{'million steps/s on one core':28}{'C':>8}{'eqenvs':>8}{'share':>8}")
     with tempfile.TemporaryDirectory() as folder:
+        library = build(folder)
+        each_lane = build(folder, "-DEACH_LANE") if arguments.each_lane else None
         for id in arguments.ids or known:
             limit, reached = measure(
-                folder, id, arguments.seconds, arguments.each_lane, arguments.fast_keys
+                library, each_lane, id, arguments.seconds, arguments.fast_keys
             )
             cells = f"{limit / 1e6:8.1f}{reached / 1e6:8.1f}{reached / limit:8.2f}"
             print(f"{id:28}{cells}", flush=True)

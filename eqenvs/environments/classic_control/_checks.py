@@ -14,8 +14,8 @@ def require(
     """Raises `ValueError` if `condition(*values)` does not hold. While JAX is tracing,
     nothing is checked.
 
-    Each `{}` in the message is replaced by one of `values`. The
-    condition gets them as NumPy arrays, so that nothing is compiled.
+    Each `{}` in the message is replaced by one of `values`. The condition gets them as
+    NumPy arrays, so that nothing is compiled.
     """
     if any(isinstance(x, jax.core.Tracer) for x in values):
         return
