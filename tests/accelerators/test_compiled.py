@@ -17,11 +17,12 @@ import numpy as np
 import pytest
 
 import eqenvs
-from benchmarks.accelerators.devices import compiled_text, mesh
+from benchmarks.accelerators.devices import as_on_a_cpu, compiled_text, mesh
 from benchmarks.accelerators.program import Program
 from eqenvs import agents, wrappers
 from eqenvs.agents._devices import as_lanes_mesh
 from eqenvs.agents._updates import Job, run_updates, start
+from eqenvs.random import _threefry
 
 
 pytestmark = pytest.mark.accelerators
@@ -34,15 +35,18 @@ BETWEEN_DEVICES = (
     "collective-permute",
     "reduce-scatter",
 )
+# Functions, since one of them needs a package that other tests do without.
 SMALL = {
-    "A2C": agents.A2C(num_envs=8),
-    "APG": agents.APG(num_envs=8, rollout_steps=4),
-    "EvolutionStrategy": agents.EvolutionStrategy(population_size=16, episode_steps=8),
-    "PPO": agents.PPO(num_envs=8, rollout_steps=8, num_minibatches=2),
-    "PPO, GRU": agents.PPO(
+    "A2C": lambda: agents.A2C(num_envs=8),
+    "APG": lambda: agents.APG(num_envs=8, rollout_steps=4),
+    "EvolutionStrategy": lambda: agents.EvolutionStrategy(
+        population_size=16, episode_steps=8
+    ),
+    "PPO": lambda: agents.PPO(num_envs=8, rollout_steps=8, num_minibatches=2),
+    "PPO, GRU": lambda: agents.PPO(
         num_envs=16, rollout_steps=8, num_minibatches=2, memory="gru"
     ),
-    "PQN": agents.PQN(num_envs=8),
+    "PQN": lambda: agents.PQN(num_envs=8),
 }
 
 
@@ -99,21 +103,47 @@ def test_a_step_takes_few_kernels(id, most):
     assert step_of("gpu", eqenvs.make(id), num_envs=65_536, store=False).kernels <= most
 
 
-def test_what_is_meant_for_a_cpu_would_wait(kind, monkeypatch):
-    def as_on_a_cpu(*args, cpu, default):
-        return cpu(*args)
-
-    # Other shapes than elsewhere: JAX keeps what it has traced.
-    monkeypatch.setattr(jax.lax, "platform_dependent", as_on_a_cpu)
-    jax.clear_caches()
-    waits = step_of(kind, eqenvs.CartPole(), num_envs=192).waits
-    jax.clear_caches()
-    assert waits != []
+def test_what_is_meant_for_a_cpu_would_wait(kind):
+    with as_on_a_cpu():
+        assert step_of(kind, eqenvs.CartPole(), num_envs=192).waits != []
 
 
 @pytest.mark.parametrize("id", ["CartPole-v1", "Asterix-MinAtar", "Pong-misc"])
 def test_fast_keys(kind, id):
     assert step_of(kind, eqenvs.make(id), eqenvs.random.key(0)).waits == []
+
+
+@pytest.mark.parametrize("make_key", [jr.key, eqenvs.random.key])
+def test_keys_of_a_step_take_no_loop(kind, make_key):
+    """In a loop of the user's own; `rollout` makes those of all steps beforehand."""
+    envs = eqenvs.VectorEnvironment(eqenvs.CartPole(), 1_024)
+    actions = jnp.zeros(1_024, jnp.int32)
+
+    def play(key):
+        def body(states, time):
+            return envs.step(jr.fold_in(key, time), states, actions).state, None
+
+        _, states = envs.reset(key)
+        return jax.lax.scan(body, states, jnp.arange(50, dtype=jnp.uint32))[0]
+
+    program = Program(compiled_text(play, mesh(kind), make_key(0)))
+    assert program.loops()
+    for loop in program.loops():
+        inside = {x.kind for x in everything(program, loop.called("body"))}
+        assert inside.isdisjoint({"conditional", "while"})
+
+
+def test_threefry_written_out_would_cost_a_tpu_more(monkeypatch):
+    skip_without("tpu")
+
+    def cycles():
+        jax.clear_caches()
+        return step_of("tpu", eqenvs.MountainCar(), num_envs=65_536, store=False).cycles
+
+    found = cycles()
+    monkeypatch.setattr(_threefry, "_by_jax", _threefry._written_out)
+    assert found < cycles()
+    jax.clear_caches()
 
 
 @pytest.mark.parametrize("id", ["CartPole-v1", "Breakout-MinAtar"])
@@ -131,19 +161,11 @@ def test_gradients_through_a_rollout(kind):
 
         return eqenvs.rollout(env, policy, key, num_steps=8, num_envs=8).episode_return
 
-    text = compiled_text(
-        jax.grad(lambda gain, key: loss(gain, key).sum()),
-        mesh(kind),
-        jnp.array(1.0),
-        jr.key(0),
-    )
-    assert all(Program(text).cost(x.called("body")).waits == [] for x in loops(text))
-
-
-def loops(text):
-    found = Program(text).loops()
-    assert found
-    return found
+    gradient = jax.grad(lambda gain, key: loss(gain, key).sum())
+    program = Program(compiled_text(gradient, mesh(kind), jnp.array(1.0), jr.key(0)))
+    assert program.loops()
+    for loop in program.loops():
+        assert program.cost(loop.called("body")).waits == []
 
 
 @pytest.mark.parametrize("id", ["CartPole-v1", "Breakout-MinAtar"])
@@ -182,14 +204,14 @@ def test_training(kind, name, num_devices):
     id = "Pendulum-v1" if name == "APG" else "CartPole-v1"
     devices = mesh(kind, num_devices)
     over = as_lanes_mesh(devices) if num_devices > 1 else None
-    job = Job(SMALL[name], eqenvs.make(id), jr.key(0), over)
-    one = job.on_one_device()
+    algorithm, env = SMALL[name](), eqenvs.make(id)
+    one = Job(algorithm, env, jr.key(0))
     learner = eqx.filter_eval_shape(start, one, None, jnp.array(4, jnp.int32))
     arrays, rest = eqx.partition(learner, lambda x: isinstance(x, jax.ShapeDtypeStruct))
 
     def train(arrays, key):
         learner = eqx.combine(arrays, rest)
-        job = Job(SMALL[name], eqenvs.make(id), key, over)
+        job = Job(algorithm, env, key, over)
         target, count = jnp.asarray(jnp.inf), jnp.asarray(4, jnp.int32)
         piece = run_updates(job, learner, target, count, 4)
         return eqx.filter(piece, eqx.is_array)
